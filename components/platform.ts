@@ -1,0 +1,139 @@
+/** The architecture of a machine, in AWS's words. */
+export const Architecture = {
+  X86_64: "x86_64",
+  Arm64: "arm64",
+} as const;
+export type Architecture = (typeof Architecture)[keyof typeof Architecture];
+
+/** How each system that meets an architecture spells it. A missing member fails to compile. */
+interface Spellings {
+  /** OCI platform of an image that runs natively. */
+  readonly platform: string;
+  /** EC2's `supportedArchitectures` and an AMI's `architecture`. */
+  readonly ec2: string;
+  /** ECS's `runtimePlatform.cpuArchitecture`. */
+  readonly ecs: string;
+  /** Lambda's `architectures`. */
+  readonly lambda: string;
+  /** What `uname -m` prints. */
+  readonly uname: string;
+  /** Node's `process.arch`. */
+  readonly node: string;
+  /** `e_machine` in the header of an ELF file. */
+  readonly elfMachine: number;
+}
+
+export const spellings: Readonly<Record<Architecture, Spellings>> = {
+  x86_64: {
+    platform: "linux/amd64",
+    ec2: "x86_64",
+    ecs: "X86_64",
+    lambda: "x86_64",
+    uname: "x86_64",
+    node: "x64",
+    elfMachine: 62,
+  },
+  arm64: {
+    platform: "linux/arm64",
+    ec2: "arm64",
+    ecs: "ARM64",
+    lambda: "arm64",
+    uname: "aarch64",
+    node: "arm64",
+    elfMachine: 183,
+  },
+};
+
+export const architectures: readonly Architecture[] = Object.values(Architecture);
+
+/** The architecture that a spelling of any of these systems means, or undefined. */
+export function parseArchitecture(spelling: string): Architecture | undefined {
+  const platform = normalisePlatform(spelling.includes("/") ? spelling : `linux/${spelling}`);
+  const node = architectures.find((architecture) => spellings[architecture].node === spelling);
+  return (
+    node ?? architectures.find((architecture) => spellings[architecture].platform === platform)
+  );
+}
+
+/** The platform that a machine of this architecture runs natively. */
+export function platformOf(architecture: Architecture): string {
+  return spellings[architecture].platform;
+}
+
+/** Architectures that an OCI image for Linux may name (Go's GOARCH, as the OCI image spec asks). */
+const ociArchitectures: ReadonlySet<string> = new Set([
+  "386",
+  "amd64",
+  "arm",
+  "arm64",
+  "loong64",
+  "mips",
+  "mips64",
+  "mips64le",
+  "mipsle",
+  "ppc64",
+  "ppc64le",
+  "riscv64",
+  "s390x",
+]);
+
+/** Variants by architecture; where an architecture is missing, it has none. */
+const variants: Readonly<Record<string, readonly string[]>> = {
+  amd64: ["v2", "v3", "v4"],
+  arm: ["v5", "v6", "v7", "v8"],
+  arm64: ["v9"],
+};
+
+/**
+ * The one spelling of a platform, by containerd's rules (github.com/containerd/platforms): lower case, `x86_64` is
+ * `amd64`, `aarch64` is `arm64` without `v8`, `armhf` is `arm/v7`, `arm` alone is `arm/v7`. Undefined where the
+ * text names no Linux platform. Nothing is ever filled in from the machine at hand: `linux` alone is no platform.
+ */
+export function normalisePlatform(text: string): string | undefined {
+  const parts = text.trim().toLowerCase().split("/");
+  if (parts.length === 1) parts.unshift("linux");
+  const [os, spelled, given, ...rest] = parts;
+  if (os !== "linux" || spelled === undefined || rest.length > 0) return undefined;
+  const [architecture, variant] = normaliseArchitecture(spelled, given ?? "");
+  if (!ociArchitectures.has(architecture)) return undefined;
+  if (given === "" || (variant !== "" && !variants[architecture]?.includes(variant)))
+    return undefined;
+  return variant === "" ? `linux/${architecture}` : `linux/${architecture}/${variant}`;
+}
+
+function normaliseArchitecture(architecture: string, variant: string): [string, string] {
+  switch (architecture) {
+    case "i386":
+      return ["386", ""];
+    case "x86_64":
+    case "x86-64":
+    case "amd64":
+      return ["amd64", variant === "v1" ? "" : variant];
+    case "aarch64":
+    case "arm64":
+      return ["arm64", variant === "8" || variant === "v8" ? "" : variant];
+    case "armhf":
+      return ["arm", "v7"];
+    case "armel":
+      return ["arm", "v6"];
+    case "arm":
+      return ["arm", variant === "" ? "v7" : /^[5-8]$/.test(variant) ? `v${variant}` : variant];
+    default:
+      return [architecture, variant];
+  }
+}
+
+/** Sorted and without duplicates: the provider compares platforms in order. */
+export function sortPlatforms(platforms: Iterable<string>): string[] {
+  return [...new Set(platforms)].sort();
+}
+
+/** Whether an image for `platform` runs natively on a machine of `architecture`, 32-bit ancestors included. */
+export function runsOn(platform: string, architecture: Architecture): boolean {
+  return platform === platformOf(architecture);
+}
+
+/** `linux/arm64` → `linux-arm64`: for names of resources and tags, which may hold no slash. */
+export function platformSlug(platform: string): string {
+  return platform.replaceAll("/", "-");
+}

@@ -1,0 +1,14 @@
+/** @type {import("jest").Config} */
+const common = {
+  testEnvironment: "node",
+  transform: { "^.+\\.[jt]s$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } } }] },
+};
+
+module.exports = {
+  reporters: ["default", "<rootDir>/tests/countReporter.js"],
+  projects: [
+    { ...common, displayName: "unit", testMatch: ["<rootDir>/tests/unit/**/*.test.ts"] },
+    { ...common, displayName: "components", testMatch: ["<rootDir>/tests/components/**/*.test.ts"] },
+    { ...common, displayName: "engine", testMatch: ["<rootDir>/tests/engine/**/*.test.ts"] },
+  ],
+};
