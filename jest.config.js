@@ -1,6 +1,7 @@
 /** @type {import("jest").Config} */
 const common = {
   testEnvironment: "node",
+  testEnvironmentOptions: { globalsCleanup: "off" },
   transform: { "^.+\\.[jt]s$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } } }] },
 };
 
@@ -9,6 +10,11 @@ module.exports = {
   projects: [
     { ...common, displayName: "unit", testMatch: ["<rootDir>/tests/unit/**/*.test.ts"] },
     { ...common, displayName: "components", testMatch: ["<rootDir>/tests/components/**/*.test.ts"] },
-    { ...common, displayName: "engine", testMatch: ["<rootDir>/tests/engine/**/*.test.ts"] },
+    {
+      ...common,
+      displayName: "engine",
+      testMatch: ["<rootDir>/tests/engine/**/*.test.ts"],
+      globalSetup: "<rootDir>/tests/engine/globalSetup.ts",
+    },
   ],
 };

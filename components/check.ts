@@ -1,0 +1,114 @@
+import type { Problem } from "./errors";
+import { show } from "./errors";
+
+/** Whether a value is known only later: an Output or a promise. Such a value is checked by its provider. */
+export function isLater(value: unknown): boolean {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    ("__pulumiOutput" in value || typeof (value as { then?: unknown }).then === "function")
+  );
+}
+
+/** A plain object with fields: no list, no Output. */
+export function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isLater(value);
+}
+
+/**
+ * Collects what is wrong with a user's arguments, each with the path of the field. Values that are known later and
+ * fields that are absent pass; every method says whether the value is there, plain and good.
+ */
+export class Checker {
+  readonly problems: Problem[] = [];
+
+  add(path: string, what: string, fix: string): false {
+    this.problems.push({ path, what, fix });
+    return false;
+  }
+
+  /** The value is an object that holds known fields only. */
+  fields(value: unknown, path: string, known: Iterable<string>): value is Record<string, unknown> {
+    if (value === undefined || isLater(value)) return false;
+    const names = [...known];
+    if (!isFields(value)) {
+      return this.add(
+        path || "args",
+        `must be an object, got ${show(value)}`,
+        `its fields are ${names.join(", ")}`,
+      );
+    }
+    for (const name of Object.keys(value).filter((key) => !names.includes(key))) {
+      const at = path === "" ? name : `${path}.${name}`;
+      this.add(at, "is not a field", `remove it, or take one of ${names.join(", ")}`);
+    }
+    return true;
+  }
+
+  text(value: unknown, path: string, example: string): value is string {
+    if (value === undefined || isLater(value)) return false;
+    if (typeof value !== "string" || value.trim() === "") {
+      return this.add(
+        path,
+        `must be a text that isn't empty, got ${show(value)}`,
+        `write ${example}`,
+      );
+    }
+    return true;
+  }
+
+  flag(value: unknown, path: string): value is boolean {
+    if (value === undefined || isLater(value)) return false;
+    return (
+      typeof value === "boolean" ||
+      this.add(path, `must be true or false, got ${show(value)}`, "write one of them")
+    );
+  }
+
+  /** A whole number from `least` to `most`. */
+  whole(value: unknown, path: string, least: number, most: number, unit: string): value is number {
+    if (value === undefined || isLater(value)) return false;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
+      const range = `a whole number of ${unit} from ${least} to ${most}`;
+      return this.add(path, `must be ${range}, got ${show(value)}`, "write such a number");
+    }
+    return true;
+  }
+
+  oneOf(value: unknown, path: string, allowed: readonly string[]): value is string {
+    if (value === undefined || isLater(value)) return false;
+    if (typeof value !== "string" || !allowed.includes(value)) {
+      return this.add(
+        path,
+        `is ${show(value)}`,
+        `write one of ${allowed.map((one) => `"${one}"`).join(", ")}`,
+      );
+    }
+    return true;
+  }
+
+  list(value: unknown, path: string, example: string): value is unknown[] {
+    if (value === undefined || isLater(value)) return false;
+    return (
+      Array.isArray(value) ||
+      this.add(path, `must be a list, got ${show(value)}`, `write ${example}`)
+    );
+  }
+
+  texts(value: unknown, path: string, example: string): value is string[] {
+    if (!this.list(value, path, `[${example}]`)) return false;
+    return value.map((item, index) => this.text(item, `${path}[${index}]`, example)).every(Boolean);
+  }
+
+  /** An object from names to texts; its values may be known later. */
+  textMap(value: unknown, path: string, example: string): value is Record<string, unknown> {
+    if (value === undefined || isLater(value)) return false;
+    if (!isFields(value)) {
+      return this.add(path, `must map names to texts, got ${show(value)}`, `write ${example}`);
+    }
+    for (const [name, text] of Object.entries(value)) {
+      if (typeof text === "string" || isLater(text)) continue;
+      this.add(`${path}.${name}`, `must be a text, got ${show(text)}`, `write ${example}`);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,140 @@
+/** Where an error came up, for the sentence that explains it. */
+export interface ErrorPlace {
+  /** What was being made: `linux/arm64`, or `the index`. */
+  readonly subject: string;
+  /** The builder's name, or undefined for the selected one. */
+  readonly builder?: string;
+  /** The registry's host. */
+  readonly registry: string;
+  /** Whose credentials were used. */
+  readonly credentials: "given" | "stored";
+  /** The user's fields, for the fixes. */
+  readonly path: (field: string) => string;
+}
+
+interface Explanation {
+  readonly pattern: RegExp;
+  readonly say: (place: ErrorPlace) => string;
+}
+
+const emulator = "docker run --privileged --rm tonistiigi/binfmt --install all";
+
+/** The first that fits is said: what is special comes before what is general. */
+const explanations: readonly Explanation[] = [
+  {
+    pattern: /uncaught target signal (\d+|11)|qemu: uncaught/i,
+    say: ({ subject, path }) =>
+      `QEMU crashed while it emulated a step for ${subject}, which comes and goes: run it again; or build without ` +
+      `emulation, with a native builder in ${path("builders")} or \`FROM --platform=$BUILDPLATFORM\` and a cross compiler`,
+  },
+  {
+    pattern: /exec format error|exec user process caused/i,
+    say: ({ subject, builder }) =>
+      `a step ran code of another architecture than ${subject}: ${who(builder)} has no emulator for it ` +
+      `(register QEMU there with \`${emulator}\`), or the base image claims a platform that it doesn't hold`,
+  },
+  {
+    pattern:
+      /multi-platform build is not supported for the docker driver|docker exporter does not currently support/i,
+    say: ({ builder, path }) =>
+      `${who(builder)} uses the docker driver, which can't push images of this kind: make one with ` +
+      `\`docker buildx create --name multi --driver docker-container\` and set ${path("builder")} to "multi"`,
+  },
+  {
+    pattern:
+      /does not contain descriptor matching platform|failed to find a descriptor for platform|no match for platform in manifest/i,
+    say: ({ subject }) =>
+      `a base image doesn't exist for ${subject}: \`docker buildx imagetools inspect\` shows the platforms of an image; ` +
+      `take one that has it, or leave the platform out`,
+  },
+  {
+    pattern: /no space left on device/i,
+    say: ({ builder }) =>
+      `the disk of ${who(builder)} is full: \`docker buildx prune${builder ? ` --builder ${builder}` : ""}\` frees the build cache`,
+  },
+  {
+    pattern: /media type for the source image|media type .* is not supported/i,
+    say: () =>
+      "the service takes one plain image of one platform: give it the platform's own digest, never the index",
+  },
+  {
+    pattern:
+      /manifest[ _]invalid|unsupported (manifest )?media ?type|unknown media type|415 |mediatype .*not (allowed|supported)/i,
+    say: ({ registry, subject }) =>
+      `${registry} refused the manifest of ${subject}: it takes no OCI images or no indexes. Update the registry, take ` +
+      `another one, or put a registry that takes them in front of it`,
+  },
+  {
+    pattern: /\b401\b|unauthorized|no basic auth credentials|authentication required/i,
+    say: ({ registry, credentials, path }) =>
+      `${registry} didn't accept ${whose(credentials, path)}: ${renew(registry, credentials, path)}`,
+  },
+  {
+    pattern: /\b403\b|forbidden|denied/i,
+    say: ({ registry, credentials, path }) =>
+      `${registry} refused what was asked with ${whose(credentials, path)}: they lack the right to push to this repository, ` +
+      `or have expired: ${renew(registry, credentials, path)}`,
+  },
+  {
+    pattern: /\b(429|too ?many ?requests)\b/i,
+    say: ({ registry }) =>
+      `${registry} or the base image's registry limits requests: wait, or log in for a higher limit`,
+  },
+  {
+    pattern: /\b(500|502|503|504)\b[^\n]*|service unavailable|bad gateway/i,
+    say: ({ registry }) =>
+      `${registry} isn't well at the moment. Nothing was deployed; the next \`pulumi up\` sends only what is missing`,
+  },
+  {
+    pattern: /no such host|lookup .* on |server misbehaving/i,
+    say: ({ registry, path }) =>
+      `the host name can't be resolved: check ${path("registry.address")} (${registry}), DNS and the network`,
+  },
+  {
+    pattern: /x509|certificate signed by unknown authority|tls: /i,
+    say: ({ registry }) =>
+      `the certificate of ${registry} isn't trusted: name its authority to the builder (buildkitd.toml, registry.ca) and to ` +
+      `Pulumi (SSL_CERT_FILE)`,
+  },
+  {
+    pattern:
+      /error reading from server: EOF|transport is closing|code = Unavailable|closing transport/i,
+    say: ({ builder }) =>
+      `the connection to ${who(builder)} broke: the builder was stopped or ran out of memory. ` +
+      `\`docker buildx inspect --bootstrap${builder ? ` ${builder}` : ""}\` starts it again; then run \`pulumi up\` again`,
+  },
+  {
+    pattern: /context deadline exceeded|i\/o timeout|connection refused/i,
+    say: ({ builder, registry }) =>
+      `${who(builder)} or ${registry} doesn't answer: \`docker buildx inspect${builder ? ` ${builder}` : ""}\` tells of the builder`,
+  },
+  {
+    pattern: /failed to (read|load) dockerfile|dockerfile parse error/i,
+    say: ({ path }) => `the Dockerfile can't be read: see ${path("dockerfile")}`,
+  },
+];
+
+/** The sentence that explains a raw error of BuildKit, of a registry or of the provider; undefined where none fits. */
+export function explain(raw: string, place: ErrorPlace): string | undefined {
+  return explanations.find(({ pattern }) => pattern.test(raw))?.say(place);
+}
+
+function who(builder: string | undefined): string {
+  return builder === undefined ? "the selected builder" : `builder "${builder}"`;
+}
+
+function whose(credentials: ErrorPlace["credentials"], path: ErrorPlace["path"]): string {
+  return credentials === "given"
+    ? `the credentials of ${path("registry")}`
+    : "the credentials that Docker stored here";
+}
+
+function renew(
+  registry: string,
+  credentials: ErrorPlace["credentials"],
+  path: ErrorPlace["path"],
+): string {
+  return credentials === "given"
+    ? `renew ${path("registry.password")}`
+    : `\`docker login ${registry}\` renews them, or give ${path("registry.username")} and ${path("registry.password")}`;
+}

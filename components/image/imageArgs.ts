@@ -1,0 +1,200 @@
+import type * as pulumi from "@pulumi/pulumi";
+
+/** How layers are compressed on their way to the registry. */
+export const Compression = {
+  /** Read by everything. */
+  Gzip: "gzip",
+  /** Faster and smaller; not read by Docker before 23 and by Lambda. Recompresses the base image's layers too. */
+  Zstd: "zstd",
+} as const;
+export type Compression = (typeof Compression)[keyof typeof Compression];
+
+/** How much of a build is cached. */
+export const CacheMode = {
+  /** Every stage of the Dockerfile. */
+  Max: "max",
+  /** The layers of the final image only. */
+  Min: "min",
+} as const;
+export type CacheMode = (typeof CacheMode)[keyof typeof CacheMode];
+
+/** Which network RUN steps see. */
+export const BuildNetwork = {
+  /** The builder's sandboxed network. */
+  Default: "default",
+  /** The network of the builder's machine; the builder must allow it. */
+  Host: "host",
+  /** None. */
+  None: "none",
+} as const;
+export type BuildNetwork = (typeof BuildNetwork)[keyof typeof BuildNetwork];
+
+/** A repository in a registry, and who pushes to it. */
+export interface RegistryArgs {
+  /**
+   * Host, and port where it isn't 443, without a scheme: `ghcr.io`, `localhost:5000`.
+   * @default "docker.io"
+   */
+  address?: pulumi.Input<string>;
+  /** The repository within the registry, lower case, without tag: `team/web`. */
+  repository: pulumi.Input<string>;
+  /**
+   * User name, if credentials are given here. A change of it is an update of the images (rebuilt from cache).
+   * @default the credentials that `docker login` stored on the machine that runs Pulumi
+   */
+  username?: pulumi.Input<string>;
+  /** Password or token; kept secret. A rotated one is no change. */
+  password?: pulumi.Input<string>;
+}
+
+/** Credentials for a registry that base images come from. */
+export interface RegistryCredentialsArgs {
+  /** Host, and port where it isn't 443: `docker.io`. */
+  address: pulumi.Input<string>;
+  /** User name. */
+  username: pulumi.Input<string>;
+  /** Password or token; kept secret. */
+  password: pulumi.Input<string>;
+}
+
+/** The build cache kept in the image's own repository, one for each app, stack and platform. */
+export interface CacheArgs {
+  /**
+   * Whether a cache is read and written.
+   * @default true
+   */
+  enabled?: boolean;
+  /**
+   * How much is cached.
+   * @default CacheMode.Max
+   */
+  mode?: CacheMode;
+  /** Further cache images to read from, as full references: another stack's, or the main branch's. */
+  from?: string[];
+}
+
+/** An SSH agent socket or keys that RUN steps may use with `--mount=type=ssh`. */
+export interface SshArgs {
+  /** The id that the Dockerfile names; `default` where it names none. */
+  id: pulumi.Input<string>;
+  /**
+   * Sockets or key files on the machine that runs Pulumi.
+   * @default the agent of SSH_AUTH_SOCK
+   */
+  paths?: pulumi.Input<pulumi.Input<string>[]>;
+}
+
+/** A build that gives the same digest on every machine. */
+export interface ReproducibleArgs {
+  /**
+   * The time that stands in the image for every file and for its creation, in seconds since 1970
+   * (https://reproducible-builds.org/specs/source-date-epoch/). Take one that moves with releases, such as the
+   * commit's: with a fixed one, Last-Modified and ETags of static web servers never change.
+   */
+  epoch: pulumi.Input<number>;
+}
+
+/** What is built, for which platforms, where it lies, and how it is cached. Or a finished image: `ref`. */
+export interface ImageArgs {
+  /**
+   * A finished image or index, `repository@sha256:…`, instead of a build. It is verified just as a built one is. A tag
+   * is resolved once, when this text changes: moving it later has no effect.
+   */
+  ref?: pulumi.Input<string>;
+  /** Folder of the build context, relative to the Pulumi project, or a URL that BuildKit can fetch. */
+  context?: pulumi.Input<string>;
+  /**
+   * Path of the Dockerfile, relative to the Pulumi project.
+   * @default `Dockerfile` in the context
+   */
+  dockerfile?: pulumi.Input<string>;
+  /** The Dockerfile's text, instead of a path. */
+  dockerfileInline?: pulumi.Input<string>;
+  /** Build arguments. They stand in the image's history, so a secret value is refused: use `secrets`. */
+  buildArgs?: Record<string, pulumi.Input<string>>;
+  /** Secrets for `RUN --mount=type=secret,id=…`, by id. They are in no layer, no history and no cache. */
+  secrets?: Record<string, pulumi.Input<string>>;
+  /** SSH agents or keys for `RUN --mount=type=ssh`. */
+  ssh?: SshArgs[];
+  /** The stage of the Dockerfile to build; default: the last. */
+  target?: pulumi.Input<string>;
+  /** Labels of the image. */
+  labels?: Record<string, pulumi.Input<string>>;
+  /** Further build contexts by name: folders relative to the Pulumi project, URLs, or `docker-image://…`. */
+  namedContexts?: Record<string, pulumi.Input<string>>;
+  /**
+   * Platforms to build, `os/architecture[/variant]` in any usual spelling. If given, exactly these; they must hold what
+   * every target needs. Plain values: they decide which resources there are.
+   * @default in an App: what its targets need
+   */
+  platforms?: string[];
+  /**
+   * Who needs each platform, for previews and messages: `{ "linux/amd64": "host.architecture" }`. An App says it by itself.
+   * @default "platforms" for each
+   */
+  reasons?: Record<string, string>;
+  /** Where the image lies. */
+  registry?: RegistryArgs;
+  /** Credentials for private base images. */
+  pullCredentials?: RegistryCredentialsArgs[];
+  /** The build cache. On unless switched off. */
+  cache?: CacheArgs;
+  /** The name of the buildx builder for every platform. Default: the selected builder. */
+  builder?: string;
+  /** Builders by platform, for native nodes. Every platform must be in it. */
+  builders?: Record<string, string>;
+  /** Further tags for people, moved with each release. Nothing is ever deployed by tag. */
+  tags?: string[];
+  /**
+   * Ask for newer base images. Builds on every `up`, for nothing else can tell.
+   * @default false
+   */
+  pull?: boolean;
+  /**
+   * Network of RUN steps.
+   * @default BuildNetwork.Default
+   */
+  network?: BuildNetwork;
+  /** Further lines for /etc/hosts in RUN steps, `name:address`. */
+  extraHosts?: string[];
+  /**
+   * Build in `pulumi preview` too, without pushing: previews then show digests, and take as long as a build.
+   * @default false
+   */
+  buildOnPreview?: boolean;
+  /** Makes digests the same on every machine. Default: off. */
+  reproducible?: ReproducibleArgs;
+  /**
+   * How layers are compressed.
+   * @default Compression.Gzip
+   */
+  compression?: Compression;
+}
+
+/** Every field of ImageArgs, and whether it still means something next to `ref`. A missing one fails to compile. */
+export const imageFields: Readonly<Record<keyof ImageArgs, "always" | "build">> = {
+  ref: "always",
+  context: "build",
+  dockerfile: "build",
+  dockerfileInline: "build",
+  buildArgs: "build",
+  secrets: "build",
+  ssh: "build",
+  target: "build",
+  labels: "build",
+  namedContexts: "build",
+  platforms: "always",
+  reasons: "always",
+  registry: "always",
+  pullCredentials: "build",
+  cache: "build",
+  builder: "build",
+  builders: "build",
+  tags: "build",
+  pull: "build",
+  network: "build",
+  extraHosts: "build",
+  buildOnPreview: "build",
+  reproducible: "build",
+  compression: "build",
+};

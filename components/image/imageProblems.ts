@@ -1,0 +1,329 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Checker, isFields } from "../check";
+import type { Problem } from "../errors";
+import { show } from "../errors";
+import { normalisePlatform } from "../platform";
+import { BuildNetwork, CacheMode, Compression, imageFields } from "./imageArgs";
+import { parseReference } from "./reference";
+
+/** The grammar of a tag (OCI distribution specification). */
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+
+/** A context that BuildKit fetches by itself: a URL, or a Git address. */
+export function isRemoteContext(location: string): boolean {
+  return /^(https?|git|ssh):\/\/|^git@|^github\.com\//.test(location);
+}
+
+/**
+ * Everything wrong with the image's arguments that can be told without asking anybody. The platforms are the plan's
+ * matter. `path` is how the user reaches them: `image` in an App, empty in an Image alone.
+ */
+export function imageProblems(args: unknown, path: string): Problem[] {
+  const check = new Checker();
+  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  if (args === undefined || args === null) {
+    check.add(path || "args", "is missing", `write for example { context: "./app" }`);
+    return check.problems;
+  }
+  if (!check.fields(args, path, Object.keys(imageFields))) return check.problems;
+  if (args.ref !== undefined) {
+    checkReference(check, args, at);
+  } else {
+    checkSource(check, args, at);
+    checkBuild(check, args, at);
+    checkBuilders(check, args, at);
+    checkOutput(check, args, at);
+  }
+  checkRegistry(check, args, at);
+  return check.problems;
+}
+
+type At = (field: string) => string;
+type Fields = Record<string, unknown>;
+
+function checkReference(check: Checker, args: Fields, at: At): void {
+  for (const [field, meaning] of Object.entries(imageFields)) {
+    if (meaning === "build" && args[field] !== undefined) {
+      check.add(
+        at(field),
+        `means nothing next to ${at("ref")}, which names a finished image`,
+        `remove ${at(field)}, or ${at("ref")} to build`,
+      );
+    }
+  }
+  if (check.text(args.ref, at("ref"), `"repository@sha256:…"`)) {
+    const parsed = parseReference(args.ref);
+    if (!parsed.ok) {
+      check.add(at("ref"), `${show(args.ref)}: ${parsed.error}`, `write "repository@sha256:…"`);
+    } else if (parsed.reference.digest === undefined && parsed.reference.tag === undefined) {
+      check.add(
+        at("ref"),
+        `${show(args.ref)} names neither a digest nor a tag`,
+        `add the digest that \`docker buildx imagetools inspect ${args.ref}\` prints: "${args.ref}@sha256:…"`,
+      );
+    }
+  }
+}
+
+function checkSource(check: Checker, args: Fields, at: At): void {
+  if (args.context === undefined) {
+    check.add(at("context"), "is missing", `write the folder to build, for example "./app"`);
+  }
+  if (args.dockerfile !== undefined && args.dockerfileInline !== undefined) {
+    check.add(at("dockerfileInline"), `is given next to ${at("dockerfile")}`, "keep one of them");
+  }
+  check.text(args.dockerfileInline, at("dockerfileInline"), "the Dockerfile's text");
+  if (
+    check.text(args.dockerfile, at("dockerfile"), `"./app/Dockerfile"`) &&
+    !isFile(args.dockerfile)
+  ) {
+    check.add(
+      at("dockerfile"),
+      `there is no file ${show(args.dockerfile)}`,
+      "write its path relative to the Pulumi project",
+    );
+  }
+  if (check.text(args.context, at("context"), `"./app"`) && !isRemoteContext(args.context)) {
+    if (!isFolder(args.context)) {
+      check.add(
+        at("context"),
+        `there is no folder ${show(args.context)}`,
+        "write its path relative to the Pulumi project",
+      );
+    } else if (args.dockerfile === undefined && args.dockerfileInline === undefined) {
+      if (!isFile(join(args.context, "Dockerfile"))) {
+        check.add(
+          at("context"),
+          `${show(args.context)} holds no Dockerfile`,
+          `add one, or name it with ${at("dockerfile")} or ${at("dockerfileInline")}`,
+        );
+      }
+    }
+  }
+  if (check.textMap(args.namedContexts, at("namedContexts"), `{ name: "./folder" }`)) {
+    for (const [name, location] of Object.entries(args.namedContexts)) {
+      if (typeof location !== "string" || /^[a-z-]+:\/\//.test(location)) continue;
+      if (isRemoteContext(location) || isFolder(location)) continue;
+      check.add(
+        at(`namedContexts.${name}`),
+        `there is no folder ${show(location)}`,
+        "write its path relative to the Pulumi project, a URL, or docker-image://…",
+      );
+    }
+  }
+}
+
+function checkBuild(check: Checker, args: Fields, at: At): void {
+  check.textMap(args.buildArgs, at("buildArgs"), `{ NAME: "value" }`);
+  check.textMap(args.secrets, at("secrets"), `{ id: config.requireSecret("…") }`);
+  check.textMap(args.labels, at("labels"), `{ "org.opencontainers.image.source": "…" }`);
+  check.text(args.target, at("target"), "the name of a stage");
+  check.flag(args.pull, at("pull"));
+  check.flag(args.buildOnPreview, at("buildOnPreview"));
+  check.oneOf(args.network, at("network"), Object.values(BuildNetwork));
+  check.oneOf(args.compression, at("compression"), Object.values(Compression));
+  if (check.list(args.ssh, at("ssh"), `[{ id: "default" }]`)) {
+    args.ssh.forEach((entry, index) => {
+      if (!check.fields(entry, at(`ssh[${index}]`), ["id", "paths"])) return;
+      if (entry.id === undefined)
+        check.add(at(`ssh[${index}].id`), "is missing", `write "default"`);
+      check.text(entry.id, at(`ssh[${index}].id`), `"default"`);
+      check.texts(entry.paths, at(`ssh[${index}].paths`), `"~/.ssh/id_ed25519"`);
+    });
+  }
+  if (check.texts(args.extraHosts, at("extraHosts"), `"name:192.0.2.1"`)) {
+    args.extraHosts.forEach((line, index) => {
+      if (/^[^:=\s]+[:=]\S+$/.test(line)) return;
+      check.add(at(`extraHosts[${index}]`), `${show(line)} is no host`, `write "name:address"`);
+    });
+  }
+  if (check.fields(args.reproducible, at("reproducible"), ["epoch"])) {
+    if (args.reproducible.epoch === undefined) {
+      check.add(
+        at("reproducible.epoch"),
+        "is missing",
+        "write seconds since 1970, such as the commit's time",
+      );
+    }
+    check.whole(args.reproducible.epoch, at("reproducible.epoch"), 0, 253402300799, "seconds");
+  }
+}
+
+function checkBuilders(check: Checker, args: Fields, at: At): void {
+  check.text(args.builder, at("builder"), "a name that `docker buildx ls` shows");
+  if (!check.textMap(args.builders, at("builders"), `{ "linux/arm64": "a builder's name" }`))
+    return;
+  if (args.builder !== undefined) {
+    check.add(at("builders"), `is given next to ${at("builder")}`, "keep one of them");
+  }
+  for (const [platform, builder] of Object.entries(args.builders)) {
+    const path = at(`builders["${platform}"]`);
+    check.text(builder, path, "a name that `docker buildx ls` shows");
+    if (normalisePlatform(platform) !== undefined) continue;
+    check.add(path, "is no platform of a Linux image", "write for example linux/arm64");
+  }
+}
+
+function checkOutput(check: Checker, args: Fields, at: At): void {
+  if (check.fields(args.cache, at("cache"), ["enabled", "mode", "from"])) {
+    check.flag(args.cache.enabled, at("cache.enabled"));
+    check.oneOf(args.cache.mode, at("cache.mode"), Object.values(CacheMode));
+    if (check.texts(args.cache.from, at("cache.from"), `"repository:tag"`)) {
+      args.cache.from.forEach((reference, index) => {
+        const parsed = parseReference(reference);
+        if (parsed.ok) return;
+        check.add(
+          at(`cache.from[${index}]`),
+          `${show(reference)}: ${parsed.error}`,
+          `write "repository:tag"`,
+        );
+      });
+    }
+  }
+  if (check.texts(args.tags, at("tags"), `"latest"`)) {
+    args.tags.forEach((tag, index) => {
+      if (!tagPattern.test(tag)) {
+        check.add(
+          at(`tags[${index}]`),
+          `${show(tag)} is no tag`,
+          "write up to 128 letters, digits, dots, dashes and underscores, without the repository",
+        );
+      } else if ((args.tags as string[]).indexOf(tag) < index) {
+        check.add(at(`tags[${index}]`), `${show(tag)} is listed twice`, "remove one of them");
+      }
+    });
+  }
+}
+
+function checkRegistry(check: Checker, args: Fields, at: At): void {
+  const known = ["address", "repository", "username", "password"];
+  const registry = args.registry;
+  if (registry === undefined) {
+    if (args.ref !== undefined) return;
+    check.add(
+      at("registry"),
+      "is missing",
+      `write for example { address: "ghcr.io", repository: "team/web" }`,
+    );
+  } else if (check.fields(registry, at("registry"), known)) {
+    checkRepository(check, registry, args.ref !== undefined, (field) => at(`registry.${field}`));
+    checkCredentials(check, registry, (field) => at(`registry.${field}`));
+  }
+  if (!check.list(args.pullCredentials, at("pullCredentials"), `[{ address, username, password }]`))
+    return;
+  args.pullCredentials.forEach((entry, index) => {
+    const inEntry = (field: string) => at(`pullCredentials[${index}].${field}`);
+    if (!check.fields(entry, at(`pullCredentials[${index}]`), ["address", "username", "password"]))
+      return;
+    for (const field of ["address", "username", "password"]) {
+      if (entry[field] === undefined) check.add(inEntry(field), "is missing", "write it");
+    }
+    checkAddress(check, entry.address, inEntry("address"));
+    checkCredentials(check, entry, inEntry);
+  });
+}
+
+function checkRepository(check: Checker, registry: Fields, finished: boolean, at: At): void {
+  const addressGood =
+    registry.address === undefined || checkAddress(check, registry.address, at("address"));
+  if (registry.repository === undefined) {
+    if (!finished) check.add(at("repository"), "is missing", `write for example "team/web"`);
+    return;
+  }
+  if (!check.text(registry.repository, at("repository"), `"team/web"`) || !addressGood) return;
+  const address = (registry.address as string | undefined) ?? "docker.io";
+  const parsed = parseReference(`${address}/${registry.repository}`);
+  if (!parsed.ok) {
+    check.add(
+      at("repository"),
+      `${show(registry.repository)}: ${parsed.error}`,
+      `write for example "team/web"`,
+    );
+  } else if (parsed.reference.tag !== undefined || parsed.reference.digest !== undefined) {
+    check.add(
+      at("repository"),
+      `${show(registry.repository)} holds a tag or a digest`,
+      "write the repository alone; image.tags is for tags",
+    );
+  } else if (parsed.reference.registry === "docker.io" && !registry.repository.includes("/")) {
+    check.add(
+      at("repository"),
+      `${show(registry.repository)} on Docker Hub is one of Docker's own images`,
+      `write "user/${registry.repository}", or name another registry with ${at("address")}`,
+    );
+  }
+}
+
+function checkAddress(check: Checker, address: unknown, path: string): boolean {
+  if (!check.text(address, path, `"ghcr.io"`)) return false;
+  if (/^[a-z]+:\/\//.test(address)) {
+    return check.add(
+      path,
+      `${show(address)} holds a scheme`,
+      `write "${address.replace(/^[a-z]+:\/\//, "")}"`,
+    );
+  }
+  if (address.includes("/")) {
+    return check.add(
+      path,
+      `${show(address)} holds a path`,
+      "write the path as part of the repository",
+    );
+  }
+  const host = parseReference(`${address}/any`);
+  if (
+    !host.ok ||
+    host.reference.repository !== (host.reference.registry === "docker.io" ? "library/any" : "any")
+  ) {
+    return check.add(
+      path,
+      `${show(address)} is no host of a registry`,
+      `write for example "ghcr.io" or "localhost:5000"`,
+    );
+  }
+  return true;
+}
+
+function checkCredentials(check: Checker, fields: Fields, at: At): void {
+  check.text(fields.username, at("username"), "the user's name");
+  check.text(fields.password, at("password"), `config.requireSecret("…")`);
+  for (const [given, absent] of [
+    ["username", "password"],
+    ["password", "username"],
+  ] as const) {
+    if (fields[given] === undefined || fields[absent] !== undefined || at(absent).includes("["))
+      continue;
+    check.add(
+      at(absent),
+      `is missing, but ${at(given)} is there`,
+      "give both, or neither to use what `docker login` stored",
+    );
+  }
+}
+
+function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}
+
+/** Problems that only show once the plan is made: builders by platform must name every planned platform. */
+export function builderProblems(
+  args: unknown,
+  path: string,
+  platforms: readonly string[],
+): Problem[] {
+  if (!isFields(args) || !isFields(args.builders)) return [];
+  const named = new Set(Object.keys(args.builders).map(normalisePlatform));
+  const at = path === "" ? "builders" : `${path}.builders`;
+  return platforms
+    .filter((platform) => !named.has(platform))
+    .map((platform) => ({
+      path: at,
+      what: `names no builder for ${platform}, which is planned`,
+      fix: `add "${platform}": a name that \`docker buildx ls\` shows`,
+    }));
+}

@@ -1,0 +1,112 @@
+import { isAbsolute, relative } from "node:path";
+import type * as dockerBuild from "@pulumi/docker-build";
+import * as pulumi from "@pulumi/pulumi";
+import type { Plan } from "../plan";
+import { Compression, type ImageArgs } from "./imageArgs";
+import { isRemoteContext } from "./imageProblems";
+import { parseReference, printReference } from "./reference";
+
+export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
+  const { address, repository } = args.registry!;
+  return pulumi.all([address ?? "docker.io", repository]).apply(([host, path]) => {
+    const parsed = parseReference(`${host}/${path}`);
+    return parsed.ok ? printReference(parsed.reference) : `${host}/${path}`;
+  });
+}
+
+/** The registry that is pushed to, where its credentials are given; else the provider takes Docker's stored ones. */
+export function ownRegistry(args: ImageArgs): dockerBuild.types.input.RegistryArgs[] {
+  const { address, username, password } = args.registry ?? {};
+  if (username === undefined || password === undefined) return [];
+  return [{ address: address ?? "docker.io", username, password: pulumi.secret(password) }];
+}
+
+export function pullRegistries(args: ImageArgs): dockerBuild.types.input.RegistryArgs[] {
+  return (args.pullCredentials ?? []).map((entry) => ({
+    ...entry,
+    password: pulumi.secret(entry.password),
+  }));
+}
+
+export function credentialsOf(args: ImageArgs) {
+  return { username: args.registry?.username, password: args.registry?.password };
+}
+
+export function dockerfileOf(args: ImageArgs): {
+  dockerfile?: dockerBuild.types.input.DockerfileArgs;
+} {
+  if (args.dockerfileInline !== undefined) return { dockerfile: { inline: args.dockerfileInline } };
+  if (args.dockerfile !== undefined)
+    return { dockerfile: { location: relativePath(args.dockerfile) } };
+  return {};
+}
+
+export function secretValues(secrets: Readonly<Record<string, pulumi.Input<string>>>) {
+  return Object.fromEntries(
+    Object.entries(secrets).map(([id, value]) => [id, pulumi.secret(value)]),
+  );
+}
+
+/** State is shared between machines and checkouts, so no path in it is absolute. */
+function relativePath(path: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.output(path).apply(toRelative);
+}
+
+export function relativeContext(location: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi
+    .output(location)
+    .apply((text) => (isRemoteContext(text) || text.includes("://") ? text : toRelative(text)));
+}
+
+function toRelative(path: string): string {
+  return isAbsolute(path) ? relative(process.cwd(), path) || "." : path;
+}
+
+/**
+ * What the component is recorded with: the plan and the user's arguments, so that `preview --diff` shows a change on the
+ * component itself. Credentials and secrets aren't in it: a rotated token is no change.
+ */
+export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
+  const { registry, secrets, pullCredentials, context, dockerfile, namedContexts, ...others } =
+    args;
+  const { reasons: _, ...rest } = others;
+  return {
+    ...rest,
+    ...(context !== undefined && { context: relativeContext(context) }),
+    ...(dockerfile !== undefined && { dockerfile: relativePath(dockerfile) }),
+    ...(namedContexts && {
+      namedContexts: Object.fromEntries(
+        Object.entries(namedContexts).map(([key, location]) => [key, relativeContext(location)]),
+      ),
+    }),
+    ...(registry && { registry: { address: registry.address, repository: registry.repository } }),
+    ...(secrets && { secrets: Object.keys(secrets).sort() }),
+    ...(pullCredentials && { pullCredentials: pullCredentials.map((entry) => entry.address) }),
+    platforms: plan.requiredBy,
+  };
+}
+
+/** Pushed by digest, without a tag: the index's tag is what keeps it. */
+export function exportOf(
+  args: ImageArgs,
+  repository: pulumi.Output<string>,
+): dockerBuild.types.input.ExportArgs {
+  const compression = args.compression ?? Compression.Gzip;
+  const force = compression !== Compression.Gzip;
+  if (args.reproducible === undefined) {
+    return {
+      image: {
+        names: [repository],
+        push: true,
+        pushByDigest: true,
+        nameCanonical: true,
+        ociMediaTypes: true,
+        ...(force && { compression, forceCompression: true }),
+      },
+    };
+  }
+  // The typed export knows nothing of rewrite-timestamp.
+  return {
+    raw: pulumi.interpolate`type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true${force ? `,compression=${compression},force-compression=true` : ""},rewrite-timestamp=true`,
+  };
+}

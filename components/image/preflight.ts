@@ -1,0 +1,144 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { BuilderFacts } from "./builder";
+import { inspectBuilder, isNative } from "./builder";
+import { explain, type ErrorPlace } from "./explain";
+
+/** What the hooks of an image's resources need to know. */
+export interface PreflightArgs {
+  /** A name that no other image of the program has: names of hooks are global, and stand in error messages. */
+  readonly id: string;
+  /** The component that messages are shown on. */
+  readonly resource: pulumi.Resource;
+  /** The path of a user's field. */
+  readonly path: (field: string) => string;
+  /** The registry's host and whose credentials are used, for explanations. */
+  readonly registry: pulumi.Output<string>;
+  readonly credentials: "given" | "stored";
+  /** Build arguments, of which none may be secret. */
+  readonly buildArgs: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/**
+ * The hooks of one platform's image. `before` runs exactly when a build is due, in preview and in `up`; `failed`
+ * explains the raw text of an error. Neither keeps anything in the state, and none runs on delete.
+ */
+export function buildHooks(
+  args: PreflightArgs,
+  platform: string,
+  builder: string | undefined,
+  builderPath: string,
+): pulumi.ResourceHookBinding {
+  if (!hooksSupported()) return {};
+  const before = new pulumi.ResourceHook(
+    `preflight of ${args.id} (${platform})`,
+    async () => {
+      await refuseSecretBuildArgs(args);
+      const facts = await inspectBuilder(builder);
+      const finding = judge(facts, platform, builder, builderPath);
+      if (finding.level === "error") throw new Error(finding.text);
+      const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
+      await log(finding.text, args.resource);
+    },
+    { onDryRun: true },
+  );
+  return {
+    beforeCreate: [before],
+    beforeUpdate: [before],
+    onError: [explainer(args, platform, builder)],
+  };
+}
+
+/** The hook that explains why an index couldn't be made. */
+export function indexHooks(args: PreflightArgs, tag: string): pulumi.ResourceHookBinding {
+  if (!hooksSupported()) return {};
+  return { onError: [explainer(args, `the index ${tag}`, undefined)] };
+}
+
+/** Pulumi's mocks can't register hooks (and fail when asked to), so tests of users' programs would hang on them. */
+function hooksSupported(): boolean {
+  const monitor = pulumi.runtime.getMonitor() as { registerResourceHook?: unknown } | undefined;
+  return typeof monitor?.registerResourceHook === "function";
+}
+
+interface Finding {
+  readonly level: "info" | "warn" | "error";
+  readonly text: string;
+}
+
+/** What a builder's facts mean for a build that is due. */
+export function judge(
+  facts: BuilderFacts,
+  platform: string,
+  builder: string | undefined,
+  builderPath: string,
+  preview: boolean = pulumi.runtime.isDryRun(),
+): Finding {
+  switch (facts.state) {
+    case "missing":
+      // Machines that only preview, as in the CI of a pull request, often have no builder.
+      return {
+        level: preview ? "warn" : "error",
+        text: `${builderPath}: there is no builder "${builder}" on this machine; \`docker buildx ls\` lists them, and \`docker buildx create --name ${builder} --driver docker-container\` makes it`,
+      };
+    case "unreachable":
+      return {
+        level: "error",
+        text: `${builderPath}: ${builder === undefined ? "the selected builder" : `builder "${builder}"`} doesn't answer${facts.endpoint === "" ? "" : ` at ${facts.endpoint}`} (${facts.detail}); start it, or name another one`,
+      };
+    case "unknown":
+      return {
+        level: "info",
+        text: `building ${platform}; the builder can't be checked beforehand (${facts.detail})`,
+      };
+    case "ready":
+      if (facts.driver === "docker" || facts.driver === "") {
+        return {
+          level: "info",
+          text: `building ${platform} with any builder that isn't of the docker driver`,
+        };
+      }
+      if (!facts.platforms.includes(platform)) {
+        return {
+          level: "error",
+          text: `${builderPath}: builder "${facts.name}" doesn't offer ${platform}, only ${facts.platforms.join(", ")}; register QEMU on its machine with \`docker run --privileged --rm tonistiigi/binfmt --install ${platform.split("/")[1]}\` and restart it, or name a native builder`,
+        };
+      }
+      return {
+        level: "info",
+        text: `building ${platform} ${isNative(platform, facts.own) ? "natively" : "emulated by QEMU"} on builder "${facts.name}"`,
+      };
+  }
+}
+
+async function refuseSecretBuildArgs(args: PreflightArgs): Promise<void> {
+  for (const [name, value] of Object.entries(args.buildArgs)) {
+    if (!(await pulumi.isSecret(pulumi.output(value)))) continue;
+    throw new Error(
+      `${args.path(`buildArgs.${name}`)}: is secret, and a build argument stands in the image's history for everybody who pulls it; pass it as ${args.path(`secrets.${name}`)} and read it with \`RUN --mount=type=secret,id=${name}\``,
+    );
+  }
+}
+
+function explainer(
+  args: PreflightArgs,
+  subject: string,
+  builder: string | undefined,
+): pulumi.ErrorHook {
+  return new pulumi.ErrorHook(`explanation of ${args.id} (${subject})`, async (failure) => {
+    const place: Omit<ErrorPlace, "registry"> = {
+      subject,
+      builder,
+      credentials: args.credentials,
+      path: args.path,
+    };
+    const registry = await settled(args.registry);
+    const sentence = explain(failure.errors.join("\n"), { ...place, registry });
+    if (sentence !== undefined) await pulumi.log.error(sentence, args.resource);
+    return false;
+  });
+}
+
+/** The value of an output whose resource has got as far as failing: by then its inputs are known. */
+function settled(output: pulumi.Output<string>): Promise<string> {
+  return new Promise((resolve) => output.apply(resolve));
+}

@@ -1,0 +1,396 @@
+# Runs on the host: `sh -s -- pull | release | remove`, on stdin the settings (hostSettings.ts) and then this text. Only
+# functions until the last line, so nothing runs before all of it was read. POSIX sh: dash, bash, busybox. No secret is in
+# an argument of a process or in a file: printf is a builtin, and here-documents (files, in some shells) are not used.
+#
+# What is on the host, by name: $app serves; $app-previous is stopped, for going back; $app-next is about to serve;
+# $app-candidate and $app-release are there only while a release is. Images: localhost/multiarch/$app:<digest>.
+# A release moves along: candidate healthy → $app stopped → $app-next started and healthy → renamed. A run that was killed
+# anywhere leaves a state that `repair` knows.
+set -fu
+export LC_ALL=C
+cli=docker limit=60 # seconds that one call of the engine may take
+status=0 action='' said='' reason='' ours='' stage='' revived='' directory='' sum=''
+
+mask() { # $1 with every secret value replaced
+  masked=$1
+  with_secrets mask_each
+  printf '%s\n' "$masked"
+}
+mask_each() {
+  for secret in "$@"; do
+    [ -n "$secret" ] || continue
+    rest=$masked masked=''
+    while :; do
+      case $rest in *"$secret"*) ;; *) break ;; esac
+      masked=$masked${rest%%"$secret"*}'***'
+      rest=${rest#*"$secret"}
+    done
+    masked=$masked$rest
+  done
+}
+say() { mask "$*" >&2; }
+fail() { say "$@"; exit 1; }
+
+show_log() { # the last lines that container $1 wrote, marked as somebody else's words
+  said=$(engine logs --tail 20 "$1" 2>&1) || return 0
+  [ -z "$said" ] || mask "$said" | sed 's/^/  | /' >&2
+}
+
+architecture_of() { # one spelling for what uname, Docker and OCI say
+  case $1 in x86_64 | amd64) echo x86_64 ;; aarch64 | arm64) echo arm64 ;; *) echo "$1" ;; esac
+}
+
+explain() { # the sentence that fits what the engine or a program said ($1)
+  machine=$(uname -m)
+  built=$(engine image inspect --format '{{.Architecture}}' "$image" 2>/dev/null)
+  if [ -n "$built" ] && [ "$(architecture_of "$built")" != "$(architecture_of "$machine")" ]; then
+    say "the image is built for $built and this machine is $machine: state the machine's architecture, so that the image is built for it"
+    return
+  fi
+  case $1 in # `--init` starts what the kernel doesn't know as a script of the image's shell, which stumbles over the file's header
+  *'xec format error'* | *'cannot execute binary file'* | *ELF*'not found'* | *ELF*yntax*) say "the image says $built, as this machine, and yet holds a program for another architecture: look for a fixed --platform in a FROM line of its Dockerfile, or a base image of one platform" ;;
+  *'no space left'*) say "the disk of the container engine is full: \`$cli system df\` shows what fills it, \`$cli system prune\` frees what nothing uses" ;;
+  esac
+}
+
+# The engine -------------------------------------------------------------------------------------------------------
+engine() { timeout "$limit" "$cli" "$@"; }
+
+within() { # $1 seconds for an engine call whose words are kept for an explanation
+  limit=$1 && shift
+  said=$(engine "$@" 2>&1)
+  status=$?
+  [ "$status" -ne 124 ] || said="no answer from $cli within $limit s"
+  limit=60
+  return "$status"
+}
+run() { within 60 "$@"; }
+
+inspect() { engine container inspect --format "$2" "$1" 2>/dev/null; }
+exists() { inspect "$1" '{{.Id}}' >/dev/null; }
+is_running() { [ "$(inspect "$1" '{{.State.Status}}')" = running ]; }
+runs_wanted() { is_running "$1" && [ "$(inspect "$1" '{{index .Config.Labels "multiarch.settings"}}')" = "$sum" ]; }
+discard() { ! exists "$1" || run rm --force --volumes "$1"; } # its anonymous volumes go with it, named ones stay
+stop() { within $((stop_timeout + 30)) stop -t "$stop_timeout" "$1"; }
+
+create() { # $@: options, image and command; the environment goes in on stdin, values of several lines as exports
+  said=$(environment_lines | with_long_environment timeout 60 "$cli" create --pull never --env-file /dev/stdin "$@" 2>&1)
+}
+fingerprint() { # of the very arguments and environment that `create` is given
+  { with_service with_options with_command printf '%s\0' && environment_lines && with_long_environment long_values; } |
+    sha256sum | cut -c 1-64
+}
+
+find_engine() { # docker where it is installed, for the release that serves may be in it; else podman
+  for tool in timeout flock sha256sum; do
+    command -v "$tool" >/dev/null || fail "the host lacks \`$tool\`: install util-linux and coreutils"
+  done
+  command -v docker >/dev/null || cli=podman
+  command -v "$cli" >/dev/null || fail 'there is no container engine on the host: install Docker or Podman'
+  within 10 version || fail "the container engine on the host doesn't answer; \`$cli version\` says: ${said##*
+}"
+}
+
+# Pull -------------------------------------------------------------------------------------------------------------
+# Credentials reach the engine's client by a helper that reads the environment: nothing of them is ever in a file.
+use_credentials() {
+  [ -n "${MULTIARCH_REGISTRY_USERNAME:-}" ] || return 0
+  for base in "${TMPDIR:-/tmp}" /var/tmp "${HOME:-/}"; do # some hosts mount /tmp without the right to execute
+    directory=$(mktemp -d "$base/multiarch.XXXXXX" 2>/dev/null) || continue
+    helper=$directory/docker-credential-multiarch
+    printf '%s\n' '#!/bin/sh' 'escape() { printf %s "$1" | sed '\''s/[\\"]/\\&/g'\''; }' '[ "$1" = get ] || exit 0' \
+      'printf '\''{"Username":"%s","Secret":"%s"}\n'\'' "$(escape "$MULTIARCH_REGISTRY_USERNAME")" "$(escape "$MULTIARCH_REGISTRY_PASSWORD")"' >"$helper"
+    chmod 700 "$helper"
+    "$helper" erase 2>/dev/null && break
+    rm -rf "$directory"
+    directory=''
+  done
+  [ -n "$directory" ] || fail 'no folder for a credential helper: /tmp, /var/tmp and the home folder are all read-only or not executable'
+  printf '{"credsStore":"multiarch","credHelpers":{"%s":"multiarch"}}\n' "$registry" >"$directory/config.json"
+  if [ "$cli" = docker ] && [ -z "${DOCKER_HOST:-}" ]; then # the engine of the user's own context, TLS files included
+    DOCKER_CONTEXT=$(engine context inspect --format '{{.Name}}' 2>/dev/null) || DOCKER_CONTEXT=default
+    export DOCKER_CONTEXT
+    ln -s "${DOCKER_CONFIG:-${HOME:-}/.docker}/contexts" "$directory/contexts"
+  fi
+  PATH=$directory:$PATH DOCKER_CONFIG=$directory REGISTRY_AUTH_FILE=$directory/config.json
+  export PATH DOCKER_CONFIG REGISTRY_AUTH_FILE
+}
+
+fetch() { # the image, by its digest
+  run image inspect --format '{{.Id}}' "$image" && return
+  say "pulling $image"
+  within "$pull_timeout" pull --quiet "$image" && return
+  pulled=$said
+  say "the image could not be pulled: $pulled"
+  explain "$pulled"
+  case $pulled in
+  *nauthorized* | *denied* | *'no basic auth'* | *orbidden*)
+    say "the registry $registry refused the credentials, or was given none: give the host a registry username and password that may pull, or log its engine in"
+    [ "$action" = pull ] || say "(the credentials are used by the resource $name-pull: \`pulumi up --replace\` with its URN pulls again)"
+    ;;
+  *'not found'* | *unknown*) say "the registry $registry doesn't hold this digest (any longer): build and push it again" ;;
+  esac
+  exit 1
+}
+
+pull() {
+  machine=$(architecture_of "$(uname -m)")
+  [ "$machine" = "$architecture" ] ||
+    fail "the host is to be $architecture, and this machine is $machine (\`uname -m\`): set the host's architecture to $machine, or deploy to a machine that is $architecture"
+  find_engine
+  use_credentials
+  fetch
+  built=$(engine image inspect --format '{{.Architecture}}' "$image")
+  [ "$(architecture_of "$built")" = "$architecture" ] || { explain '' && exit 1; }
+  # The tag is the record of what was pulled for this app, and keeps the image from the engine's prune.
+  run tag "$image" "localhost/multiarch/$app:${image##*:}" || fail "the image could not be tagged: $said"
+}
+
+# Checks -----------------------------------------------------------------------------------------------------------
+pause() { sleep 0.1 2>/dev/null || sleep 1; }
+
+take_lock() { # waits for another run on this host, be it the orphan of a killed one
+  lock=/tmp/multiarch-$app.lock
+  [ ! -w /run/lock ] || lock=/run/lock/multiarch-$app.lock
+  (umask 0 && : >>"$lock") 2>/dev/null
+  exec 9<"$lock" || fail "the lock $lock can't be opened"
+  since=$(date +%s) told=''
+  while ! flock -n 9; do
+    waited=$(($(date +%s) - since))
+    [ "$waited" -lt "$lock_timeout" ] ||
+      fail "another release of $app has been running on this host for $lock_timeout s: wait for it, or end it (\`fuser -v $lock\` shows it), and run \`pulumi up\` again"
+    # A moment is normal: busybox's timeout leaves a process behind for up to a second.
+    [ "$waited" -lt 2 ] || [ -n "$told" ] || { told=yes && say "waiting for another release of $app on this host"; }
+    pause
+  done
+}
+
+check_names() { # never touches a container that it didn't make
+  for suffix in '' -next -previous -candidate -release; do
+    maker=$(inspect "$app$suffix" '{{index .Config.Labels "multiarch.app"}}') || continue
+    [ "$maker" = "$owner" ] ||
+      fail "the name $app$suffix is taken by a container that ${maker:-somebody else} made: rename it (\`$cli rename\`) or remove it, or give this component another name"
+  done
+  ours=yes
+}
+
+listening() { # whether something listens on address $1, port $2; the kernel's table has hexadecimal, bytes reversed
+  case $1 in
+  0.0.0.0 | '[::]') hex='' ;;
+  *.*.*.*) hex=$(IFS=. && set -- $1 && printf '%02X%02X%02X%02X' "$4" "$3" "$2" "$1") ;;
+  *) hex=none ;;
+  esac
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+    awk -v port="$(printf '%04X' "$2")" -v address="$hex" '$4 == "0A" { split($2, at, ":")
+      if (at[2] == port && (address == "" || at[1] ~ /^0+$/ || at[1] == address)) found = 1 }
+      END { exit !found }' 2>/dev/null
+}
+
+check_ports() { # before the release that serves is stopped; a port that it holds itself is free for the next
+  held=$(engine port "$app" 2>/dev/null)
+  for at in $ports; do
+    case "$held " in *"-> $at"[!0-9]*) continue ;; esac
+    listening "${at%:*}" "${at##*:}" || continue
+    holder=$(engine ps --filter "publish=${at##*:}" --format '{{.Names}}' 2>/dev/null)
+    fail "port ${at##*:} of the host is taken by ${holder:+the container }${holder:-another program}: end that, or choose another host port"
+  done
+}
+
+# Health -----------------------------------------------------------------------------------------------------------
+probe() { # the HTTP status that http://$1$2 answers with, or nothing
+  case $prober in
+  curl) timeout 6 curl -q -s -o /dev/null --noproxy '*' -m 5 -w '%{http_code}' "http://$1$2" ;;
+  wget)
+    timeout 6 env -u http_proxy -u HTTP_PROXY wget -S -O /dev/null "http://$1$2" 2>&1 |
+      sed -n 's/^ *HTTP\/[0-9.]* \([0-9]*\).*/\1/p' | head -n 1
+    ;;
+  bash) timeout 6 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$3" "$1" >&3 &&
+    read -r _ code _ <&3 && printf %s "$code"' - "$(printf %s "${1%:*}" | tr -d '[]')" "${1##*:}" "$2" 2>/dev/null ;;
+  esac
+}
+
+wait_healthy() { # container $1, for HTTP answering at $2, restarted $3 times before; else $reason says why not
+  began=$(date +%s)
+  while :; do
+    state=$(inspect "$1" '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}')
+    case $state in
+    "running ${3:-0} "*) ;;
+    '') reason="$cli doesn't tell how it is"; return 1 ;;
+    exited*) reason="it ended with exit code ${state##* }"; return 1 ;;
+    *) reason='it ended and was started again' && return 1 ;; # by the engine, as the restart policy says
+    esac
+    passed=$(($(date +%s) - began))
+    case $health in
+    http)
+      answer=$(probe "$2" "$health_path")
+      case $answer in 2?? | 3??) return 0 ;; 000 | '') answer=nothing ;; esac
+      reason="$health_path answered $answer after $health_timeout s"
+      ;;
+    command)
+      with_health_command within 10 exec "$1" && return 0
+      reason="the health command ended with exit code $status after $health_timeout s: $said"
+      ;;
+    running) [ "$passed" -le "$health_seconds" ] || return 0 ;;
+    esac
+    [ "$passed" -lt "$health_timeout" ] || [ "$health" = running ] || return 1
+    pause
+  done
+}
+
+give_up() { # container $1 won't do, and the rest says why; its last lines, and what they mean. `leave` puts the host right
+  problem=$said container=$1 && shift
+  say "$@"
+  show_log "$container"
+  explain "$problem $said"
+  exit 1
+}
+unhealthy() { give_up "$1" "the new release isn't healthy: ${reason:-it could not be started: $said}"; }
+
+# Release ----------------------------------------------------------------------------------------------------------
+repair() { # what a killed run left, or a hand's work
+  discard "$app-candidate"
+  discard "$app-release"
+  if exists "$app-next"; then
+    if runs_wanted "$app-next" && wait_healthy "$app-next" "$serves_at"; then
+      promote
+    elif exists "$app" || ! is_running "$app-next"; then
+      discard "$app-next"
+    else
+      run rename "$app-next" "$app" # killed between two renames: this one serves
+    fi
+  fi
+  if ! exists "$app" && exists "$app-previous"; then
+    run rename "$app-previous" "$app"
+    run update --restart "$restart" "$app"
+  fi
+  ! exists "$app" || is_running "$app" || { run start "$app" && revived=yes && say 'the release before was found stopped, and was started again'; }
+}
+
+promote() { # the next release is healthy: it takes the name
+  stage=serving
+  if exists "$app"; then
+    discard "$app-previous"
+    ! is_running "$app" || stop "$app"
+    run rename "$app" "$app-previous" || fail "$app could not be renamed: $said"
+    run update --restart no "$app-previous" # or some policies start it again with the engine
+  fi
+  run rename "$app-next" "$app" || fail "$app-next could not be renamed: $said"
+  stage=''
+}
+
+list_images() { engine images --format '{{.Repository}}:{{.Tag}}' "localhost/multiarch/$app" 2>/dev/null; }
+
+remove_images() { # $@: tags of this app's images; the digest goes too where no other app of ours has it
+  for tag in "$@"; do
+    references=$(engine image inspect --format '{{range .RepoDigests}}{{.}} {{end}}' "$tag" 2>/dev/null) || continue
+    run rmi "$tag"
+    for reference in $references; do
+      case "$reference $(engine image inspect --format '{{.RepoTags}}' "$reference" 2>/dev/null)" in
+      *localhost/multiarch/*) ;;
+      *"@sha256:${tag##*:} "*) run rmi "$reference" ;;
+      esac
+    done
+  done
+}
+
+clean_up() { # images that were there when this run began, and that neither release uses
+  used=" $image $(inspect "$app-previous" '{{.Config.Image}}') "
+  for tag in $images; do
+    case $used in *"@sha256:${tag##*:} "*) ;; *) remove_images "$tag" ;; esac
+  done
+}
+
+migrate() { # release.command, from the new image, with the same environment and volumes
+  [ "$release_timeout" -gt 0 ] || return 0
+  say 'running the release command'
+  with_options with_release_command create --name "$app-release" || fail "the release command could not be set up: $said"
+  reason=''
+  if run start "$app-release"; then
+    within "$release_timeout" wait "$app-release" || said=late
+    case $said in 0) discard "$app-release" && return ;; late) reason="was still running after $release_timeout s" ;; *) reason="ended with exit code $said" ;; esac
+  fi
+  give_up "$app-release" "the release command ${reason:-could not be started: $said}"
+}
+
+try_candidate() { # the new release beside the one that serves, where only this machine can reach it
+  say 'starting the new release beside the one that serves'
+  with_candidate_ports with_options with_command create --name "$app-candidate" || fail "the candidate could not be made: $said"
+  run start "$app-candidate" || unhealthy "$app-candidate"
+  at=$(engine port "$app-candidate" "$health_port/tcp" 2>/dev/null | head -n 1) # one is published if it is asked by HTTP
+  wait_healthy "$app-candidate" "$at" || unhealthy "$app-candidate"
+  stop "$app-candidate"
+  discard "$app-candidate"
+}
+
+swap() {
+  with_service with_options with_command create --name "$app-next" --label "multiarch.settings=$sum" ||
+    fail "the container could not be made: $said"
+  say 'switching to the new release'
+  if exists "$app"; then stop "$app" || fail "the release that serves could not be stopped: $said"; fi
+  reason=''
+  run start "$app-next" || unhealthy "$app-next"
+  wait_healthy "$app-next" "$serves_at" || unhealthy "$app-next"
+  promote
+}
+
+release() {
+  find_engine
+  for prober in curl wget bash none; do ! command -v "$prober" >/dev/null || break; done
+  [ "$health$prober" != httpnone ] || fail 'a health check by HTTP needs curl, wget or bash on the host: install one, or use a health command'
+  images=$(list_images) # a later run may pull while this one waits: what it pulls is not ours to remove
+  take_lock
+  check_names
+  sum=$(fingerprint)
+  repair
+  if runs_wanted "$app" && { [ -z "$revived" ] || wait_healthy "$app" "$serves_at" "$(inspect "$app" '{{.RestartCount}}')"; }; then
+    say 'this release serves already'
+  else
+    fetch
+    check_ports
+    migrate
+    [ "$strategy" = stop-first ] || ! is_running "$app" || try_candidate
+    swap
+    say 'the new release serves'
+  fi
+  clean_up
+  printf '{"container":"%s","image":"%s"}\n' "$(inspect "$app" '{{.Id}}')" "$image"
+}
+
+remove() {
+  find_engine
+  take_lock
+  for container in $(engine ps --all --quiet --filter "label=multiarch.app=$owner"); do
+    stop "$container"
+    discard "$container" || fail "a container could not be removed: $said"
+  done
+  remove_images $(list_images)
+}
+
+leave() { # every way out, a signal included: what is half done is undone
+  failed=$?
+  trap '' INT TERM
+  limit=60
+  [ -z "$directory" ] || rm -rf "$directory"
+  if [ -n "$ours" ] && [ "$failed" -ne 0 ]; then
+    discard "$app-candidate"
+    discard "$app-release"
+    [ "$stage" = serving ] || discard "$app-next"
+    if [ "$stage" != serving ] && exists "$app"; then
+      is_running "$app" || run start "$app" || say "the release before could not be started again: $said"
+      ! is_running "$app" || say 'the release before serves, as it did'
+    fi
+  fi
+  exit "$failed"
+}
+
+main() {
+  trap '' PIPE HUP # a cut connection must not end a swap in the middle
+  trap leave EXIT
+  trap 'exit 130' INT TERM
+  [ -z "$problems" ] || fail "$problems"
+  action=$1
+  case $action in pull | release | remove) "$action" ;; *) fail "no such action: $action" ;; esac
+  exit 0
+}
+
+main "$@" </dev/null

@@ -1,0 +1,194 @@
+import { createHash } from "node:crypto";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Architecture } from "../platform";
+import { HostRestart, HostStrategy, type HostTargetArgs } from "./hostArgs";
+import { isLong } from "./hostProblems";
+
+/** The arguments of a `HostTarget` once every output in them is known. */
+export type HostSettings = pulumi.Unwrap<Omit<HostTargetArgs, "registry">>;
+
+/** What an app is called on a host. */
+export interface HostIdentity {
+  /** The container's name, also that of the app's images: lower-case letters, digits and hyphens, at most 63. */
+  readonly container: string;
+  /** `project/stack/name`, the label by which the host's containers are known as this app's. */
+  readonly owner: string;
+  /** The component's name. */
+  readonly name: string;
+}
+
+/** The identity of component `name`: two that differ only in characters that no container may have share a name, not a label. */
+export function hostIdentity(project: string, stack: string, name: string): HostIdentity {
+  const full = `${project}-${stack}-${name}`
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
+  const hash = createHash("sha256").update(full).digest("hex").slice(0, 8);
+  const container = full.length > 63 ? `${full.slice(0, 54).replace(/-$/, "")}-${hash}` : full;
+  return { container, owner: `${project}/${stack}/${name}`, name };
+}
+
+const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+const assign = (name: string, value: string | number): string => `${name}=${quote(String(value))}`;
+/** A shell function that calls its arguments with these words after them: POSIX sh's way to have a list. */
+const list = (name: string, words: readonly string[]): string =>
+  `${name}() { ${['"$@"', ...words.map(quote)].join(" ")}; }`;
+const lines = (name: string, words: readonly string[]): string =>
+  `${name}() { ${words.length === 0 ? ":" : `printf '%s\\n' ${words.join(" ")}`}; }`;
+
+function header(identity: HostIdentity, image: string, problems: string): string[] {
+  return [
+    assign("name", identity.name),
+    assign("app", identity.container),
+    assign("owner", identity.owner),
+    assign("image", image),
+    assign("registry", registryOf(image)),
+    assign("pull_timeout", 1800),
+    assign("problems", problems),
+  ];
+}
+
+/** The registry that a reference names, as Docker reads it: Docker Hub where the first part is no host name. */
+function registryOf(image: string): string {
+  const first = image.split("/")[0] ?? "";
+  return image.includes("/") && (/[.:]/.test(first) || first === "localhost") ? first : "docker.io";
+}
+
+/** The settings of the `pull` script. The credentials are not among them: they come in the environment. */
+export function pullSettings(
+  identity: HostIdentity,
+  image: string,
+  architecture: Architecture,
+  registry: string | undefined,
+): string {
+  const address = registry?.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  return [
+    ...header(identity, image, ""),
+    ...(address ? [assign("registry", address)] : []),
+    assign("architecture", architecture),
+    'with_secrets() { "$@" "${MULTIARCH_REGISTRY_PASSWORD:-}"; }',
+    "",
+  ].join("\n");
+}
+
+/**
+ * The settings of the `release` and `remove` scripts.
+ * @param secrets the values to mask in everything that is shown
+ * @param problems what is wrong with values that were not known before: the script shows it and does nothing
+ */
+export function releaseSettings(
+  identity: HostIdentity,
+  args: HostSettings,
+  secrets: readonly string[] = [],
+  problems = "",
+): string {
+  const ports = (args.ports ?? []).map((port) => {
+    const address = port.address ?? "127.0.0.1";
+    const ip = address.includes(":") ? `[${address}]` : address;
+    return { container: port.container, at: `${ip}:${port.host ?? port.container}` };
+  });
+  const health = args.health ?? {};
+  const kind = health.path ? "http" : health.command ? "command" : "running";
+  const healthPort = health.port ?? ports[0]?.container ?? 0;
+  const servesAt = ports.find((port) => port.container === healthPort)?.at ?? "";
+  const healthTimeout = health.timeout ?? 60;
+  const releaseTimeout = args.release ? (args.release.timeout ?? 600) : 0;
+  const stopTimeout = args.stopTimeout ?? 10;
+  const restart = args.restart ?? HostRestart.UnlessStopped;
+  const variables = Object.entries(args.environment ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const long = variables.filter(([, value]) => isLong(value));
+  const optional = (option: string, value: string | number | undefined | null) =>
+    value === undefined || value === null ? [] : [option, String(value)];
+  const command = (words: readonly string[]) => ["$image", ...words];
+  const withImage = (name: string, words: readonly string[]) =>
+    list(name, command(words)).replace("'$image'", '"$image"');
+
+  return [
+    ...header(identity, args.image, problems),
+    assign("strategy", args.strategy ?? HostStrategy.Swap),
+    assign("restart", restart),
+    assign("ports", ports.map((port) => port.at).join(" ")),
+    assign("serves_at", reachable(servesAt)),
+    assign("health", kind),
+    assign("health_path", health.path ?? ""),
+    assign("health_port", healthPort),
+    assign("health_seconds", health.seconds ?? 3),
+    assign("health_timeout", healthTimeout),
+    assign("stop_timeout", stopTimeout),
+    assign("release_timeout", releaseTimeout),
+    // As long as the longest release that another run may be at.
+    assign("lock_timeout", releaseTimeout + 2 * healthTimeout + 3 * stopTimeout + 300),
+    list("with_options", [
+      ...["--init", "--label", `multiarch.app=${identity.owner}`],
+      ...long.flatMap(([name]) => ["--env", name]),
+      ...(args.volumes ?? []).flatMap((volume) => ["--mount", mount(volume)]),
+      ...optional("--memory", args.memory ? `${args.memory}m` : undefined),
+      ...optional("--cpus", args.cpus),
+      ...optional("--user", args.user),
+      ...optional("--network", args.network),
+      ...Object.entries(args.extraHosts ?? {}).flatMap((host) => ["--add-host", host.join(":")]),
+    ]),
+    list("with_service", [
+      ...["--restart", restart],
+      ...ports.flatMap((port) => ["--publish", `${port.at}:${port.container}`]),
+    ]),
+    list("with_candidate_ports", kind === "http" ? ["--publish", `127.0.0.1::${healthPort}`] : []),
+    withImage("with_command", args.command ?? []),
+    withImage("with_release_command", args.release?.command ?? []),
+    list("with_health_command", health.command ?? []),
+    lines(
+      "environment_lines",
+      variables.filter(([, v]) => !isLong(v)).map(([name, value]) => quote(`${name}=${value}`)),
+    ),
+    "with_long_environment() (",
+    ...long.map(([name, value]) => `  export ${name}=${quote(value)}`),
+    '  "$@"',
+    ")",
+    lines(
+      "long_values",
+      long.map(([name]) => `"${name}=$${name}"`),
+    ),
+    list("with_secrets", spellings(secrets)),
+    "",
+  ].join("\n");
+}
+
+/** Where this machine itself reaches a port that listens on an address. */
+function reachable(at: string): string {
+  return at.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
+}
+
+/** Docker reads `--mount` as a line of CSV. A folder that isn't there is an error, where `--volume` would make one and leave it. */
+function mount(volume: NonNullable<HostSettings["volumes"]>[number]): string {
+  const fields = [
+    `type=${volume.source.startsWith("/") ? "bind" : "volume"}`,
+    `source=${volume.source}`,
+    `target=${volume.target}`,
+    ...(volume.readOnly ? ["readonly"] : []),
+  ];
+  return fields
+    .map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
+    .join(",");
+}
+
+/** How a secret may be spelled in a log: as it is, each of its lines, and as a URL or JSON has it. The longest first. */
+function spellings(secrets: readonly string[]): string[] {
+  const all = secrets.flatMap((secret) => [
+    secret,
+    ...secret.split(/[\r\n]+/).filter((line) => line !== secret && line.trim().length > 3),
+    encodeURIComponent(Buffer.from(secret).toString()),
+    JSON.stringify(secret).slice(1, -1),
+  ]);
+  return [...new Set(all)].filter((value) => value !== "").sort((a, b) => b.length - a.length);
+}
+
+/** The address to open: that of the port asked for health, else the first; empty where there is none. */
+export function hostUrl(args: Pick<HostSettings, "ports" | "health">): string {
+  const ports = args.ports ?? [];
+  const asked = args.health?.port;
+  const port = ports.find((candidate) => candidate.container === asked) ?? ports[0];
+  if (port === undefined) return "";
+  const address = port.address ?? "127.0.0.1";
+  const ip = address.includes(":") ? `[${address}]` : address;
+  return `http://${reachable(`${ip}:${port.host ?? port.container}`)}`;
+}

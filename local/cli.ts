@@ -1,0 +1,90 @@
+// `npm start`, `npm run preview`, `npm run down`, `npm run pulumi -- ARGS` and `npm test`.
+import { down } from "./down";
+import { type Environment, ensureEnvironment } from "./environment";
+import { LocalError, messageOf } from "./errors";
+import { consoleLog, type Log } from "./log";
+import { cacheDir, stateDir } from "./paths";
+import {
+  clearLeftovers,
+  configFile,
+  lockStack,
+  outputs,
+  prepareStack,
+  pulumi,
+  readState,
+  stackName,
+} from "./stack";
+import { test } from "./testCommand";
+
+const verbs: Record<string, (args: string[], log: Log) => Promise<number>> = {
+  start,
+  preview: (args, log) => beside(["preview", "--stack", stackName, ...args], log),
+  pulumi: beside,
+  down,
+  test,
+};
+
+/** Pulumi with the environment and the stack in place, also while another command works on the stack. */
+async function beside(args: string[], log: Log): Promise<number> {
+  const release = readState() ? undefined : await lockStack(log);
+  const environment = await ensureEnvironment(log);
+  await prepareStack(environment, log);
+  await release?.();
+  return pulumi(environment, args);
+}
+
+async function onStack(
+  log: Log,
+  work: (environment: Environment) => Promise<number>,
+): Promise<number> {
+  const release = await lockStack(log);
+  try {
+    const environment = await ensureEnvironment(log);
+    await prepareStack(environment, log);
+    await clearLeftovers(environment, log);
+    return await work(environment);
+  } finally {
+    await release();
+  }
+}
+
+async function start(args: string[], log: Log): Promise<number> {
+  log.info("multiarch: making sure that this machine has what it takes, then `pulumi up`");
+  log.info(`  services and state: ${stateDir()}\n  built tools:        ${cacheDir()}`);
+  return onStack(log, async (environment) => {
+    const code = await pulumi(environment, [
+      ...["up", "--yes", "--skip-preview", "--stack", stackName],
+      ...args,
+    ]);
+    if (code !== 0) return code;
+    const { url } = await outputs(environment);
+    log.info("");
+    if (typeof url === "string") log.info(`It runs: open ${url}\n`);
+    log.info(`What to try next:
+  edit examples/web/RELEASE, then npm start        the page shows the new release
+  edit ${configFile().split("/").pop()} (platforms, architecture), then npm run preview
+  npm run down                                     removes what was deployed, stops what was started`);
+    return 0;
+  });
+}
+
+async function main(): Promise<number> {
+  const [verb = "", ...args] = process.argv.slice(2);
+  const work = verbs[verb];
+  if (!work) {
+    console.error(
+      `error: there is no command ${JSON.stringify(verb)}; there is: ${Object.keys(verbs).join(", ")}`,
+    );
+    return 2;
+  }
+  try {
+    return await work(args, consoleLog());
+  } catch (error) {
+    const text =
+      error instanceof LocalError || !process.env.MULTIARCH_DEBUG ? messageOf(error) : error;
+    console.error("error:", text);
+    return 1;
+  }
+}
+
+void main().then((code) => process.exit(code));

@@ -1,0 +1,59 @@
+import { stopBuildkit } from "./buildkit";
+import { stopEngine } from "./docker";
+import { ensureEnvironment, lockEnvironment } from "./environment";
+import type { Log } from "./log";
+import { installedPackages } from "./packages";
+import { cacheDir, stateDir } from "./paths";
+import { removeEmulation } from "./qemu";
+import { stopRegistry } from "./registry";
+import { clearLeftovers, lockStack, prepareStack, pulumi, readState, stackName } from "./stack";
+
+/** `npm run down`: destroys what was deployed, stops what was started, says what stays. */
+export async function down(args: string[], log: Log): Promise<number> {
+  const release = await lockStack(log);
+  try {
+    if ((readState()?.resources ?? 0) > 0) {
+      // Destroying takes the engine and the plugins, so what is stopped or broken is started first.
+      const environment = await ensureEnvironment(log);
+      await prepareStack(environment, log);
+      await clearLeftovers(environment, log);
+      const destroy = ["destroy", "--yes", "--skip-preview", "--stack", stackName, ...args];
+      const code = await pulumi(environment, destroy);
+      if (code !== 0) {
+        log.info(
+          "\nerror: what is deployed could not be removed, so nothing was stopped; see above",
+        );
+        return code;
+      }
+    } else {
+      log.info("nothing is deployed");
+    }
+    await stopServices(log);
+    return 0;
+  } finally {
+    await release();
+  }
+}
+
+async function stopServices(log: Log): Promise<void> {
+  const release = await lockEnvironment(log);
+  try {
+    const stopped: string[] = [];
+    if (await stopRegistry()) stopped.push("the registry");
+    if (await stopBuildkit()) stopped.push("the builder");
+    if (await stopEngine()) stopped.push("the Docker engine");
+    for (const name of await removeEmulation()) stopped.push(`${name} (unregistered)`);
+    log.info(stopped.length > 0 ? `stopped: ${stopped.join(", ")}` : "nothing was running");
+    log.info(`what stays, so that the next start is quick:
+  ${stateDir()} (images, caches, settings) and ${cacheDir()} (built tools)
+  to delete them: rm -rf ${stateDir()} ${cacheDir()}`);
+    const packages = installedPackages();
+    if (packages.length > 0) {
+      log.info(
+        `  packages that were installed; to remove them: apt-get remove ${packages.join(" ")}`,
+      );
+    }
+  } finally {
+    await release();
+  }
+}

@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { ensureBaseImage } from "./baseImage";
+import { builderName, ensureBuilder, ensureBuildkit } from "./buildkit";
+import { ensureCertificates } from "./certificates";
+import { ensureEngine } from "./docker";
+import { LocalError } from "./errors";
+import { acquireLock } from "./lock";
+import type { Log } from "./log";
+import { checkout, ensureDir, stateDir, writeAtomically } from "./paths";
+import { ensurePulumi } from "./pulumiHome";
+import { ensureEmulation } from "./qemu";
+import { ensureRegistry } from "./registry";
+import { ensureTool, tools } from "./tools";
+
+/** Everything that Pulumi needs to run this project on this machine. Plain data. */
+export interface Environment {
+  /** The variables to add for a Pulumi process. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The Pulumi CLI. */
+  readonly pulumi: string;
+  /** The Docker CLI. */
+  readonly docker: string;
+  readonly registry: {
+    /** `localhost:PORT`, what people use: HTTP and TLS on one port. */
+    readonly address: string;
+    /** `127.0.0.1:PORT` of the bare registry. */
+    readonly upstream: string;
+    /** PEM files. */
+    readonly certificate: string;
+    readonly key: string;
+    readonly ca: string;
+  };
+  /** The buildx builder's name. */
+  readonly builder: string;
+  /** Its address. */
+  readonly buildkit: string;
+  /** What the example starts from. */
+  readonly baseImage: string;
+}
+
+/** One change of the environment at a time, whichever checkout or command it comes from. */
+export function lockEnvironment(log: Log): Promise<() => Promise<void>> {
+  return acquireLock(`environment ${stateDir()}`, (pid) =>
+    log.info(`another command (pid ${pid}) is preparing the environment; waiting`),
+  );
+}
+
+/**
+ * Makes sure that all of it is there and answers: tools, engine, QEMU, registry, builder, base image.
+ * What is there is used; a second call takes about a second.
+ */
+export async function ensureEnvironment(log: Log): Promise<Environment> {
+  const release = await lockEnvironment(log);
+  try {
+    return await prepare(log);
+  } finally {
+    await release();
+  }
+}
+
+async function prepare(log: Log): Promise<Environment> {
+  checkPath(stateDir("buildkit", "buildkitd.sock"));
+  ensureDir(stateDir());
+  // What fails soon comes first: nobody wants to hear after ten minutes that root is needed.
+  const engine = await ensureEngine(log);
+  await ensureEmulation(log);
+  const buildx = await ensureTool(tools.buildx, log);
+  const registryProgram = await ensureTool(tools.registry, log);
+  const buildkitPrograms = await ensureTool(tools.buildkit, log);
+  const pulumi = await ensurePulumi(log);
+  const certificates = await ensureCertificates();
+  const registry = await ensureRegistry(registryProgram.registry as string, certificates, log);
+  const buildkit = await ensureBuildkit(buildkitPrograms, log);
+  const dockerEnv = await ensureBuilder(engine.docker, buildx["docker-buildx"] as string, buildkit);
+  const baseImage = await ensureBaseImage(
+    {
+      docker: engine.docker,
+      builder: builderName,
+      env: { ...dockerEnv, SSL_CERT_FILE: certificates.bundle },
+      registry: registry.address,
+    },
+    log,
+  );
+  const path = [
+    ...pulumi.path,
+    dirname(engine.docker),
+    ...(process.env.PATH ?? "").split(delimiter),
+  ];
+  return {
+    env: {
+      ...dockerEnv,
+      PATH: [...new Set(path)].filter(Boolean).join(delimiter),
+      PULUMI_HOME: pulumi.home,
+      PULUMI_BACKEND_URL: `file://${ensureDir(stateDir("backend"))}`,
+      PULUMI_CONFIG_PASSPHRASE: passphrase(),
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      // Type checking takes seconds in each run, and `npm test` does it anyway.
+      PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+      DOCKER_HOST: engine.host,
+      SSL_CERT_FILE: certificates.bundle,
+      NODE_EXTRA_CA_CERTS: certificates.nodeExtra,
+      MULTIARCH_LOCAL: join(checkout, "local"),
+    },
+    pulumi: pulumi.command,
+    docker: engine.docker,
+    registry: {
+      ...registry,
+      certificate: certificates.certificate,
+      key: certificates.key,
+      ca: certificates.ca,
+    },
+    builder: builderName,
+    buildkit,
+    baseImage,
+  };
+}
+
+function checkPath(socket: string): void {
+  if (socket.length <= 100) return;
+  throw new LocalError(
+    `the path ${socket} is too long for a socket`,
+    "the kernel allows about a hundred characters",
+    "set MULTIARCH_STATE_DIR to a shorter path",
+  );
+}
+
+/** Encrypts the secrets in the state of this user's local stacks. */
+export function passphrase(): string {
+  const file = stateDir("passphrase");
+  if (!existsSync(file)) writeAtomically(file, randomBytes(24).toString("base64url"), 0o600);
+  return readFileSync(file, "utf8");
+}

@@ -1,0 +1,38 @@
+import { existsSync, readFileSync } from "node:fs";
+import net from "node:net";
+import { stateDir, writeAtomically } from "./paths";
+
+/** Whether nothing listens on a port of this machine's loopback addresses. */
+export function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+}
+
+/** The first free port from a given one on. */
+export async function freePort(from: number, host?: string): Promise<number> {
+  for (let port = from; port < from + 500; port++) if (await isFree(port, host)) return port;
+  throw new Error(`no free port between ${from} and ${from + 500}`);
+}
+
+/**
+ * A port that is chosen once and then kept: references in Pulumi's state contain the registry's.
+ *
+ * @param name What it is for.
+ * @param from Where the search begins.
+ */
+export async function keptPort(name: string, from: number): Promise<number> {
+  const file = stateDir("ports.json");
+  const ports = (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {}) as Record<
+    string,
+    number
+  >;
+  const kept = ports[name];
+  if (kept !== undefined) return kept;
+  let port = await freePort(from);
+  while (Object.values(ports).includes(port)) port = await freePort(port + 1);
+  writeAtomically(file, JSON.stringify({ ...ports, [name]: port }));
+  return port;
+}

@@ -1,0 +1,98 @@
+import { existsSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { answers } from "./download";
+import { must, run, which } from "./exec";
+import type { Log } from "./log";
+import { cacheDir, checkout, ensureDir, stateDir, writeAtomically } from "./paths";
+import { ensureTool, tools } from "./tools";
+
+/** The Pulumi CLI and what it needs to run this program. */
+export interface Pulumi {
+  readonly command: string;
+  /** Directories to put before PATH. */
+  readonly path: readonly string[];
+  /** Its own home: the user's logins and plugins are in another. */
+  readonly home: string;
+}
+
+/** Gets the CLI, a language host for Node, and the plugins. */
+export async function ensurePulumi(log: Log): Promise<Pulumi> {
+  const programs = await ensureTool(tools.pulumi, log);
+  const command = programs.pulumi as string;
+  const home = ensureDir(stateDir("pulumi-home"));
+  const path = [dirname(command)];
+  if (!findLanguageHost(command)) path.push(standInLanguageHost(command));
+  await ensurePlugin("command", command, home, log, async (directory) => {
+    // Our own code serves where the official plugin can't be had; MULTIARCH_LOCAL says which checkout's.
+    writeScript(
+      join(directory, "pulumi-resource-command"),
+      'exec node "$MULTIARCH_LOCAL/plugins/command/main.js" "$@"',
+    );
+  });
+  await ensurePlugin("docker-build", command, home, log, async (directory) => {
+    const built = await ensureTool(tools.dockerBuild, log);
+    const name = "pulumi-resource-docker-build";
+    await must("cp", [built[name] as string, join(directory, name)]);
+  });
+  return { command, path, home };
+}
+
+/** The official language host: it lies beside the CLI, or on PATH. */
+function findLanguageHost(command: string): string | undefined {
+  const name = "pulumi-language-nodejs";
+  const beside = join(dirname(realpathSync(command)), name);
+  if (existsSync(beside)) return beside;
+  const found = which(name);
+  return found && !found.startsWith(cacheDir()) ? found : undefined;
+}
+
+/**
+ * Puts a language host of our own in place, which runs the program with the SDK it installed itself.
+ * Beside a CLI that was built here; for an installed one in a directory for PATH, of which Pulumi warns.
+ */
+function standInLanguageHost(command: string): string {
+  const beside = dirname(command);
+  const directory = beside.startsWith(cacheDir())
+    ? beside
+    : ensureDir(cacheDir("tools", "language-host"));
+  const script = join(directory, "pulumi-language-nodejs");
+  if (!existsSync(script)) writeScript(script, 'exec node "$MULTIARCH_LOCAL/languageHost.js" "$@"');
+  return directory;
+}
+
+function writeScript(file: string, line: string): void {
+  writeAtomically(file, `#!/bin/sh\n${line}\n`, 0o755);
+}
+
+/** Installs a resource plugin in the version that the SDK in node_modules asks for. */
+async function ensurePlugin(
+  name: string,
+  command: string,
+  home: string,
+  log: Log,
+  standIn: (directory: string) => Promise<void>,
+): Promise<void> {
+  const manifest = join(checkout, "node_modules", "@pulumi", name, "package.json");
+  const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
+  const installed = join(home, "plugins", `resource-${name}-v${version}`);
+  // Pulumi leaves this file beside a plugin while it installs it.
+  if (existsSync(installed) && !existsSync(`${installed}.partial`)) return;
+  const env = { PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" };
+  const install = ["plugin", "install", "resource", name, version];
+  if (!process.env.MULTIARCH_MIRROR && (await answers("https://get.pulumi.com/releases/"))) {
+    const official = await log.step(`install Pulumi's ${name} plugin ${version}`, (progress) =>
+      run(command, install, { env, onLine: progress }),
+    );
+    if (official.code === 0) return;
+  }
+  const work = ensureDir(stateDir(`plugin-${name}.partial`));
+  try {
+    const content = ensureDir(join(work, "content"));
+    await standIn(content);
+    const archive = join(work, `${name}.tgz`);
+    await must("tar", ["-czf", archive, "-C", content, "."]);
+    await must(command, [...install, "--file", archive, "--reinstall"], { env });
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,115 @@
+import http from "node:http";
+import https from "node:https";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Certificates } from "./certificates";
+import type { Log } from "./log";
+import { checkout, ensureDir, stateDir, writeAtomically } from "./paths";
+import { keptPort } from "./ports";
+import { ensureService, stopService, type Service } from "./service";
+
+/** The local registry. */
+export interface Registry {
+  /** `localhost:PORT`, what people and tools use: HTTP and TLS on one port. */
+  readonly address: string;
+  /** `127.0.0.1:PORT` of the bare registry. */
+  readonly upstream: string;
+}
+
+const configFile = () => stateDir("registry", "config.yml");
+const frontFile = () => stateDir("registry", "front.json");
+
+/** Whether a registry answers at a URL. */
+function speaks(url: string, ca?: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const options = { timeout: 3_000, agent: false as const };
+    const done = (response: http.IncomingMessage) => {
+      response.resume();
+      const version = response.headers["docker-distribution-api-version"];
+      resolve(response.statusCode === 200 && version === "registry/2.0");
+    };
+    const request = ca
+      ? https.get(url, { ...options, ca: readFileSync(ca) }, done)
+      : http.get(url, options, done);
+    request.on("timeout", () => request.destroy());
+    request.on("error", () => resolve(false));
+  });
+}
+
+/** Starts the registry and its front, if they don't run. */
+export async function ensureRegistry(
+  program: string,
+  certificates: Certificates,
+  log: Log,
+): Promise<Registry> {
+  const port = await keptPort("registry", 5055);
+  const upstream = `127.0.0.1:${await keptPort("registry-upstream", 5155)}`;
+  ensureDir(stateDir("registry", "data"));
+  writeIfChanged(configFile(), registryConfig(upstream));
+  const { key, certificate, ca } = certificates;
+  writeIfChanged(frontFile(), JSON.stringify({ port, upstream, key, certificate }));
+  const address = `localhost:${port}`;
+  await ensureService(
+    { ...registryService(program), healthy: () => speaks(`http://${upstream}/v2/`) },
+    log,
+  );
+  await ensureService(
+    {
+      ...frontService(),
+      healthy: async () =>
+        (await speaks(`http://${address}/v2/`)) && (await speaks(`https://${address}/v2/`, ca)),
+    },
+    log,
+  );
+  return { address, upstream };
+}
+
+const never = () => Promise.resolve(false);
+
+const registryService = (program: string): Service => ({
+  name: "the registry",
+  command: program,
+  args: ["serve", configFile()],
+  marker: configFile(),
+  env: { OTEL_TRACES_EXPORTER: "none" },
+  healthy: never,
+});
+
+const frontService = (): Service => ({
+  name: "the registry's front",
+  command: process.execPath,
+  args: [
+    "--require",
+    require.resolve("tsx/cjs"),
+    join(checkout, "local", "frontMain.ts"),
+    frontFile(),
+  ],
+  marker: frontFile(),
+  healthy: never,
+});
+
+/** Stops the registry and its front. */
+export async function stopRegistry(): Promise<boolean> {
+  const front = await stopService(frontService());
+  return (await stopService(registryService("registry"))) || front;
+}
+
+function registryConfig(upstream: string): string {
+  return `version: 0.1
+log:
+  level: warn
+storage:
+  filesystem:
+    rootdirectory: ${stateDir("registry", "data")}
+  delete:
+    enabled: true
+http:
+  addr: ${upstream}
+  # The front answers for it on another port.
+  relativeurls: true
+`;
+}
+
+function writeIfChanged(file: string, content: string): void {
+  if (!existsSync(file) || readFileSync(file, "utf8") !== content) writeAtomically(file, content);
+}

@@ -1,0 +1,271 @@
+import { chmodSync, copyFileSync, existsSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { download, type Download, Unreachable } from "./download";
+import { LocalError, messageOf } from "./errors";
+import { isExecutable, lastLines, must, run, which } from "./exec";
+import type { Log } from "./log";
+import { cacheDir, checkout, fillAtomically } from "./paths";
+
+/** A program that the environment needs, and every way to get it. */
+export interface Tool {
+  readonly name: string;
+  readonly version: string;
+  /** What it is needed for, in half a sentence. */
+  readonly purpose: string;
+  /** The executables it consists of, with the Go package of each. */
+  readonly programs: Readonly<Record<string, string>>;
+  /** The folder in local/tools with its pinned modules. */
+  readonly module: string;
+  readonly ldflags?: string;
+  /** Roughly what building it takes on two cores. Minutes. */
+  readonly minutes: number;
+  /** Prints its version; an installed one that `accepts` is used as it is. */
+  readonly versionArgs?: readonly string[];
+  readonly accepts?: (version: string) => boolean;
+  /** Where an installed one may lie besides PATH. */
+  readonly places?: readonly string[];
+  readonly release: Download & {
+    /** Each executable's path in the archive; absent when the file is the executable itself. */
+    readonly members?: Readonly<Record<string, string>>;
+  };
+}
+
+/** Where a tool's executables are. */
+export type Programs = Readonly<Record<string, string>>;
+
+const goArch = process.arch === "x64" ? "amd64" : process.arch;
+const github = (repository: string, tag: string, file: string) =>
+  `https://github.com/${repository}/releases/download/${tag}/${file}`;
+
+/** Whether a version, wherever it stands in a text, is at least the given one. */
+export function atLeast(text: string, wanted: string): boolean {
+  const got = /(\d+)\.(\d+)\.(\d+)/.exec(text)?.slice(1).map(Number);
+  if (!got) return false;
+  const [a = 0, b = 0, c = 0] = wanted.split(".").map(Number);
+  const [x = 0, y = 0, z = 0] = got;
+  return x === a && (y > b || (y === b && z >= c));
+}
+
+/** The tools, each in the one version that the tests ran with. */
+export const tools = {
+  pulumi: {
+    name: "pulumi",
+    version: "3.259.0",
+    purpose: "runs the program",
+    programs: { pulumi: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi" },
+    module: "pulumi",
+    ldflags: "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=3.259.0",
+    minutes: 6,
+    versionArgs: ["version"],
+    accepts: (text) => atLeast(text, "3.248.0"),
+    release: {
+      url: `https://get.pulumi.com/releases/sdk/pulumi-v3.259.0-linux-${process.arch}.tar.gz`,
+      checksums: github("pulumi/pulumi", "v3.259.0", "pulumi-3.259.0-checksums.txt"),
+      members: { pulumi: "pulumi" },
+    },
+  },
+  dockerBuild: {
+    name: "pulumi-resource-docker-build",
+    version: "0.0.22",
+    purpose: "is the Pulumi plugin that builds images",
+    programs: {
+      "pulumi-resource-docker-build":
+        "github.com/pulumi/pulumi-docker-build/provider/cmd/pulumi-resource-docker-build",
+    },
+    module: "docker-build",
+    ldflags: "-X github.com/pulumi/pulumi-docker-build/provider.Version=0.0.22",
+    minutes: 3,
+    release: {
+      url: github(
+        "pulumi/pulumi-docker-build",
+        "v0.0.22",
+        `pulumi-resource-docker-build-v0.0.22-linux-${goArch}.tar.gz`,
+      ),
+      checksums: "https://api.github.com/repos/pulumi/pulumi-docker-build/releases/tags/v0.0.22",
+      members: { "pulumi-resource-docker-build": "pulumi-resource-docker-build" },
+    },
+  },
+  buildkit: {
+    name: "buildkit",
+    version: "0.34.2",
+    purpose: "builds images for several platforms",
+    programs: {
+      buildkitd: "github.com/moby/buildkit/cmd/buildkitd",
+      buildctl: "github.com/moby/buildkit/cmd/buildctl",
+    },
+    module: "buildkit",
+    ldflags: "-X github.com/moby/buildkit/version.Version=v0.34.2",
+    minutes: 3,
+    versionArgs: ["--version"],
+    accepts: (text) => text.includes("v0.34.2"),
+    release: {
+      url: github("moby/buildkit", "v0.34.2", `buildkit-v0.34.2.linux-${goArch}.tar.gz`),
+      checksums: "https://api.github.com/repos/moby/buildkit/releases/tags/v0.34.2",
+      members: { buildkitd: "bin/buildkitd", buildctl: "bin/buildctl" },
+    },
+  },
+  buildx: {
+    name: "buildx",
+    version: "0.38.2",
+    purpose: "is the Docker command that talks to builders",
+    programs: { "docker-buildx": "github.com/docker/buildx/cmd/buildx" },
+    module: "buildx",
+    ldflags: "-X github.com/docker/buildx/version.Version=v0.38.2",
+    minutes: 1,
+    versionArgs: ["version"],
+    accepts: (text) => text.includes("v0.38.2"),
+    places: [
+      "/usr/local/lib/docker/cli-plugins",
+      "/usr/local/libexec/docker/cli-plugins",
+      "/usr/lib/docker/cli-plugins",
+      "/usr/libexec/docker/cli-plugins",
+    ],
+    release: {
+      url: github("docker/buildx", "v0.38.2", `buildx-v0.38.2.linux-${goArch}`),
+      checksums: github("docker/buildx", "v0.38.2", "checksums.txt"),
+    },
+  },
+  registry: {
+    name: "registry",
+    version: "3.1.2",
+    purpose: "keeps the images",
+    programs: { registry: "github.com/distribution/distribution/v3/cmd/registry" },
+    module: "registry",
+    ldflags: "-X github.com/distribution/distribution/v3/version.version=v3.1.2",
+    minutes: 1,
+    versionArgs: ["--version"],
+    accepts: (text) => /\bdistribution\b/.test(text) && text.includes("v3.1.2"),
+    release: {
+      url: github("distribution/distribution", "v3.1.2", `registry_3.1.2_linux_${goArch}.tar.gz`),
+      checksums: github(
+        "distribution/distribution",
+        "v3.1.2",
+        `registry_3.1.2_linux_${goArch}.tar.gz.sha256`,
+      ),
+      members: { registry: "registry" },
+    },
+  },
+} satisfies Record<string, Tool>;
+
+/** Gets a tool: an installed one, the one from an earlier run, the official download, or built here. */
+export async function ensureTool(tool: Tool, log: Log): Promise<Programs> {
+  const installed = await findInstalled(tool);
+  if (installed) return installed;
+  const directory = cacheDir("tools", `${tool.name}-${tool.version}`);
+  const cached = programsIn(tool, directory);
+  if (cached) return cached;
+  const missed = await tryDownload(tool, directory, log);
+  if (missed) await build(tool, directory, missed, log);
+  return programsIn(tool, directory) as Programs;
+}
+
+async function findInstalled(tool: Tool): Promise<Programs | undefined> {
+  if (!tool.versionArgs || !tool.accepts) return undefined;
+  const found: Record<string, string> = {};
+  for (const program of Object.keys(tool.programs)) {
+    const path = [which(program), ...(tool.places ?? []).map((place) => join(place, program))].find(
+      (candidate) => candidate !== undefined && isExecutable(candidate),
+    );
+    // A tool of our own is on PATH when one of our commands starts another.
+    if (!path || path.startsWith(cacheDir())) return undefined;
+    const version = await run(path, [...tool.versionArgs], { timeout: 10_000 });
+    if (version.code !== 0 || !tool.accepts(version.stdout)) return undefined;
+    found[program] = path;
+  }
+  return found;
+}
+
+/** A tool's directory is renamed into place when it is complete, so what is there is whole. */
+function programsIn(tool: Tool, directory: string): Programs | undefined {
+  const paths = Object.keys(tool.programs).map((name) => [name, join(directory, name)] as const);
+  return paths.every(([, path]) => isExecutable(path)) ? Object.fromEntries(paths) : undefined;
+}
+
+/** Gives undefined when it worked, else why it did not. */
+async function tryDownload(tool: Tool, directory: string, log: Log): Promise<string | undefined> {
+  try {
+    await fillAtomically(directory, async (temporary) => {
+      const file = join(temporary, "download");
+      await download(tool.release, file);
+      await unpack(tool, file, temporary);
+    });
+    log.info(`  ✓ downloaded ${tool.name} ${tool.version}, checksum as published`);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Unreachable) return error.message;
+    // Worth a loud line: the file is there, and is not what its makers published.
+    log.info(`  ! the download of ${tool.name} is not used: ${messageOf(error)}`);
+    return messageOf(error);
+  }
+}
+
+async function unpack(tool: Tool, file: string, directory: string): Promise<void> {
+  const { members } = tool.release;
+  if (!members) {
+    for (const program of Object.keys(tool.programs)) copyFileSync(file, join(directory, program));
+  } else {
+    // All of it: the official Pulumi CLI finds its language hosts beside itself.
+    const content = join(directory, "content");
+    await must("mkdir", [content]);
+    await must("tar", ["-xzf", file, "-C", content]);
+    const nested = existsSync(join(content, tool.name)) && tool.name === "pulumi";
+    const from = nested ? join(content, tool.name) : content;
+    for (const [program, member] of Object.entries(members)) {
+      const path = join(from, member);
+      if (!existsSync(path)) throw new Error(`${tool.release.url} does not hold ${member}`);
+      if (member !== program || !nested) renameSync(path, join(directory, program));
+    }
+    if (nested) await must("sh", ["-c", `mv "$1"/* "$2"/`, "sh", from, directory]);
+    await must("rm", ["-rf", content]);
+  }
+  await must("rm", ["-f", file]);
+  for (const program of Object.keys(tool.programs)) chmodSync(join(directory, program), 0o755);
+}
+
+let toldThatWeBuild = false;
+
+async function build(tool: Tool, directory: string, missed: string, log: Log): Promise<void> {
+  const go =
+    which("go") ?? (isExecutable("/usr/local/go/bin/go") ? "/usr/local/go/bin/go" : undefined);
+  const needed = `${tool.name} ${tool.version} is missing (it ${tool.purpose})`;
+  if (!go) {
+    throw new LocalError(
+      needed,
+      `it is not installed, it can't be downloaded (${missed}), and there is no Go to build it with`,
+      `install Go 1.21 or newer (https://go.dev/dl), or ${tool.name} ${tool.version} itself, and run the same command again`,
+    );
+  }
+  if (!toldThatWeBuild) {
+    log.info(`  ! no official download (${missed}); what is missing is built here, once, with Go`);
+    toldThatWeBuild = true;
+  }
+  const title = `build ${tool.name} ${tool.version} (about ${tool.minutes} min on two cores)`;
+  await log.step(title, (progress) =>
+    fillAtomically(directory, async (temporary) => {
+      let packages = 0;
+      const result = await run(
+        go,
+        [
+          ...["build", "-v", "-trimpath", "-ldflags", `-s -w ${tool.ldflags ?? ""}`],
+          ...["-o", `${temporary}/`, ...Object.values(tool.programs)],
+        ],
+        {
+          cwd: join(checkout, "local", "tools", tool.module),
+          env: { CGO_ENABLED: "0", GOWORK: "off", GOOS: "linux", GOARCH: goArch },
+          onLine: (line) => progress(line.includes(" ") ? line : `${++packages} packages`),
+        },
+      );
+      if (result.code !== 0) {
+        throw new LocalError(
+          needed,
+          `building it failed:\n${lastLines(result.stderr, 8).replace(/^/gm, "        ")}`,
+          "check that Go can reach its module proxy (`go env GOPROXY`) and that the disk isn't full, then run the same command again; what was compiled is kept",
+        );
+      }
+      for (const [program, path] of Object.entries(tool.programs)) {
+        const built = join(temporary, path.slice(path.lastIndexOf("/") + 1));
+        if (built !== join(temporary, program)) renameSync(built, join(temporary, program));
+      }
+    }),
+  );
+}

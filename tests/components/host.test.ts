@@ -1,0 +1,153 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { HostTarget, type HostTargetArgs } from "../../components/targets/host";
+import { register, type Registered, valueOf } from "./mocks";
+
+// That the script does what it is told, and that a secret in it leaks nowhere, is for tests/engine/hostScript.test.ts.
+
+const image = `registry.example.com/web@sha256:${"a".repeat(64)}`;
+const script = readFileSync(join(__dirname, "../../components/targets/host.sh"), "utf8");
+const secretSignature = {
+  "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+};
+
+interface Made {
+  target: HostTarget;
+  component: Registered;
+  pull: Registered;
+  release: Registered;
+  options: Record<string, pulumi.CustomResourceOptions>;
+}
+
+async function make(args: Partial<HostTargetArgs> = {}): Promise<Made> {
+  const options: Made["options"] = {};
+  let target: HostTarget | undefined;
+  const registered = await register(() => {
+    target = new HostTarget(
+      "web",
+      { image, ...args },
+      {
+        transformations: [
+          (resource) => {
+            options[resource.name + (resource.type.includes("command") ? "" : " itself")] =
+              resource.opts;
+            return undefined;
+          },
+        ],
+      },
+    );
+  });
+  const [component, pull, release] = ["HostTarget", "-pull", "Command"].map((end) =>
+    registered.find((one) => one.name.endsWith(end) || one.type.endsWith(end)),
+  ) as [Registered, Registered, Registered];
+  const last = registered.find(({ name, type }) => name === "web" && type.endsWith("Command"));
+  expect(registered).toHaveLength(3);
+  return {
+    ...{ target: target as HostTarget, component, pull, options },
+    release: last ?? release,
+  };
+}
+
+it("makes a pull and a release, and nothing else", async () => {
+  const { pull, release, component } = await make();
+  expect(component).toMatchObject({ type: "multiarch:index:HostTarget", inputs: { image } });
+  expect(pull.inputs).toEqual({
+    create: "sh -s -- pull",
+    stdin: expect.stringContaining(`image='${image}'\n`),
+    triggers: [image, "this machine", "x86_64"],
+    addPreviousOutputInEnv: false,
+    logging: "stderr",
+  });
+  expect(release.inputs).toEqual({
+    create: "sh -s -- release",
+    update: "sh -s -- release",
+    delete: "sh -s -- remove",
+    stdin: expect.stringContaining("app='project-stack-web'\nowner='project/stack/web'\n"),
+    addPreviousOutputInEnv: false,
+    logging: "stderr",
+  });
+  for (const { inputs } of [pull, release])
+    expect((inputs.stdin as string).endsWith(script)).toBe(true);
+});
+
+it("pulls before it releases, and is silent about another day's credentials", async () => {
+  const { options, target } = await make();
+  expect(options["web-pull"]).toMatchObject({
+    parent: target,
+    ignoreChanges: ["environment", "stdin"],
+  });
+  expect(options["web"]).toMatchObject({ parent: target });
+  const [before] = options["web"]?.dependsOn as pulumi.Resource[];
+  expect(await valueOf((before as pulumi.Resource).urn)).toContain("web-pull");
+  expect(options["web"]?.ignoreChanges).toBeUndefined();
+  expect(options["web"]?.deleteBeforeReplace).toBeUndefined();
+});
+
+it("gives credentials to the pull alone, as secrets, and records them nowhere else", async () => {
+  const { pull, release, component } = await make({
+    registry: { address: "registry.example.com", username: "robot", password: "canary" },
+  });
+  // The SDK makes the whole of an object secret that has a secret in it.
+  expect(pull.inputs.environment).toEqual({
+    ...secretSignature,
+    value: { MULTIARCH_REGISTRY_USERNAME: "robot", MULTIARCH_REGISTRY_PASSWORD: "canary" },
+  });
+  expect(release.inputs).not.toHaveProperty("environment");
+  expect(JSON.stringify([pull.inputs.stdin, release, component])).not.toContain("canary");
+  expect(component.inputs).not.toHaveProperty("registry");
+});
+
+it("keeps the text of the release secret as soon as one variable is, and has the script mask that one", async () => {
+  const { release, pull, component } = await make({
+    environment: { TOKEN: pulumi.secret("canary"), LEVEL: pulumi.output("plain") },
+  });
+  const stdin = release.inputs.stdin as { value: string };
+  expect(stdin).toMatchObject(secretSignature);
+  expect(stdin.value).toContain("with_secrets() { \"$@\" 'canary'; }");
+  expect(JSON.stringify(pull)).not.toContain("canary");
+  expect(component.inputs.environment).toEqual({
+    ...secretSignature,
+    value: { TOKEN: "canary", LEVEL: "plain" },
+  });
+});
+
+it("without a secret keeps nothing secret", async () => {
+  const { release } = await make({ environment: { LEVEL: "plain" } });
+  expect(release.inputs.stdin).toEqual(expect.stringContaining("'LEVEL=plain'"));
+});
+
+it("tells the address, the container and the command for the logs, none of them secret", async () => {
+  const { target } = await make({
+    ports: [{ container: 9000 }, { container: 8080, host: 80, address: "0.0.0.0" }],
+    health: { path: "/health", port: 8080 },
+    environment: { TOKEN: pulumi.secret("canary") },
+  });
+  expect(await valueOf(target.url)).toBe("http://127.0.0.1:80");
+  expect(await valueOf(target.containerName)).toBe("project-stack-web");
+  expect(await valueOf(target.logsCommand)).toBe(
+    "docker logs --follow --tail 100 project-stack-web",
+  );
+  for (const output of [target.url, target.logsCommand])
+    expect(await pulumi.isSecret(output)).toBe(false);
+});
+
+it("refuses what is wrong with one error that has a line for each, before any resource", async () => {
+  const registered = await register(() => {
+    const args = { image: "web:latest", memory: 1, registry: { username: "robot" } };
+    expect(() => new HostTarget("web", args)).toThrow(
+      expect.objectContaining({
+        name: "Error",
+        message: expect.stringMatching(/^web: image: .*\nweb: memory: .*\nweb: registry: .*$/),
+      }),
+    );
+  });
+  expect(registered).toEqual([]);
+});
+
+it("has the script refuse what turned out wrong only when it was known", async () => {
+  const { release } = await make({ ports: [{ container: pulumi.output(70_000) }] });
+  expect(release.inputs.stdin).toContain(
+    "problems='web: ports[0].container: must be a whole number from 1 to 65535, got 70000; ",
+  );
+});

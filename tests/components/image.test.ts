@@ -1,0 +1,300 @@
+import * as pulumi from "@pulumi/pulumi";
+import { App, Architecture, CacheMode, Compression, Image, type ImageArgs } from "../../components";
+import { register, type Registered } from "./mocks";
+
+// Mocks prove what the providers are given. That the registry then holds it is shown by tests/engine/app.test.ts.
+
+const digests: Record<string, string> = {
+  "web-linux-amd64": `sha256:${"a".repeat(64)}`,
+  "web-linux-arm64": `sha256:${"b".repeat(64)}`,
+};
+const indexDigest = `sha256:${"c".repeat(64)}`;
+
+function provider({ type, name, inputs }: Registered): Record<string, unknown> {
+  if (type === "docker-build:index:Image") return { digest: digests[name] ?? indexDigest };
+  if (type === "docker-build:index:Index") return { ref: `${inputs.tag as string}@${indexDigest}` };
+  if (type !== "command:local:Command" || !name.endsWith("-verified")) return {};
+  return {
+    stdout: JSON.stringify({
+      reference: `registry.example/team/web@${indexDigest}`,
+      images: Object.entries(digests).map(([key, digest], at) => ({
+        platform: key.replace("web-", "").replaceAll("-", "/"),
+        digest,
+        size: 1000 + at,
+      })),
+    }),
+  };
+}
+
+const base: ImageArgs = {
+  context: "./examples/web",
+  registry: { address: "registry.example", repository: "team/web" },
+  platforms: ["linux/arm64", "linux/x86_64"],
+};
+
+async function image(args: Partial<ImageArgs> = {}): Promise<Registered[]> {
+  return register(() => new Image("web", { ...base, ...args }), provider);
+}
+
+const named = (all: Registered[], type: string, name: string) =>
+  all.find((one) => one.type === type && one.name === name)!.inputs;
+const built = (all: Registered[]) => named(all, "docker-build:index:Image", "web-linux-arm64");
+
+it("registers one image for each platform, one index, one gate, and nothing else", async () => {
+  const all = await image();
+  expect(all.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
+    "command:local:Command web-verified",
+    "docker-build:index:Image web-linux-amd64",
+    "docker-build:index:Image web-linux-arm64",
+    "docker-build:index:Index web",
+    "multiarch:index:Image web",
+  ]);
+});
+
+it("a platform's image is pushed by digest, without a tag, with a cache of its own", async () => {
+  const inputs = built(await image());
+  const cache = "registry.example/team/web:cache-web-stack-linux-arm64";
+  expect(inputs).toEqual({
+    platforms: ["linux/arm64"],
+    network: "default",
+    context: { location: "./examples/web" },
+    buildArgs: {},
+    registries: [],
+    cacheFrom: [{ registry: { ref: cache } }],
+    cacheTo: [
+      {
+        registry: {
+          ref: cache,
+          mode: "max",
+          imageManifest: true,
+          ociMediaTypes: true,
+          ignoreError: true,
+        },
+      },
+    ],
+    exports: [
+      {
+        image: {
+          names: ["registry.example/team/web"],
+          push: true,
+          pushByDigest: true,
+          nameCanonical: true,
+          ociMediaTypes: true,
+        },
+      },
+    ],
+    push: false,
+    buildOnPreview: false,
+  });
+});
+
+it("the index joins the digests under a tag made of its content", async () => {
+  const inputs = named(await image(), "docker-build:index:Index", "web");
+  expect(inputs.sources).toEqual(
+    Object.values(digests).map((digest) => `registry.example/team/web@${digest}`),
+  );
+  expect(inputs.tag).toMatch(/^registry\.example\/team\/web:sha-[0-9a-f]{24}$/);
+  expect(inputs.registry).toBeUndefined();
+});
+
+it("the gate is triggered by digest and platforms alone", async () => {
+  const inputs = named(await image(), "command:local:Command", "web-verified");
+  expect(inputs.create).toBe("node -");
+  expect(inputs.triggers).toEqual([
+    `registry.example/team/web@${indexDigest}`,
+    "linux/amd64,linux/arm64",
+  ]);
+  expect(inputs.delete).toBeUndefined();
+  expect(inputs.update).toBeUndefined();
+});
+
+it("the component is recorded with its plan, and with no credential or secret", async () => {
+  const all = await image({
+    registry: { ...base.registry!, username: "me", password: "canary-password" },
+    secrets: { token: "canary-secret" },
+    pullCredentials: [{ address: "docker.io", username: "me", password: "canary-pull" }],
+  });
+  const inputs = named(all, "multiarch:index:Image", "web");
+  expect(inputs.platforms).toEqual({ "linux/amd64": "platforms", "linux/arm64": "platforms" });
+  expect(inputs.secrets).toEqual(["token"]);
+  expect(JSON.stringify(inputs)).not.toContain("canary");
+});
+
+it("every password and build secret is registered as a secret", async () => {
+  const all = await image({
+    registry: { ...base.registry!, username: "me", password: "canary-password" },
+    secrets: { token: "canary-secret" },
+    pullCredentials: [{ address: "docker.io", username: "me", password: "canary-pull" }],
+  });
+  const secret = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };
+  const inputs = built(all);
+  expect(inputs.secrets).toEqual({ ...secret, value: { token: "canary-secret" } });
+  // Secretness moves up to the whole property where mocks stand in for the engine.
+  expect(inputs.registries).toEqual({
+    ...secret,
+    value: [
+      { address: "registry.example", username: "me", password: "canary-password" },
+      { address: "docker.io", username: "me", password: "canary-pull" },
+    ],
+  });
+  const gate = named(all, "command:local:Command", "web-verified").environment;
+  expect(gate).toMatchObject(secret);
+});
+
+it("what the user states reaches the build", async () => {
+  const inputs = built(
+    await image({
+      dockerfileInline: "FROM scratch",
+      buildArgs: { VERSION: "7" },
+      ssh: [{ id: "default" }],
+      target: "final",
+      labels: { a: "b" },
+      namedContexts: { shared: "./examples", base: "docker-image://busybox" },
+      network: "none",
+      extraHosts: ["db:192.0.2.1"],
+      pull: true,
+      builder: "big",
+      buildOnPreview: true,
+      compression: Compression.Zstd,
+      cache: {
+        mode: CacheMode.Min,
+        from: ["registry.example/team/web:cache-web-main-linux-arm64"],
+      },
+    }),
+  );
+  expect(inputs).toMatchObject({
+    dockerfile: { inline: "FROM scratch" },
+    buildArgs: { VERSION: "7" },
+    ssh: [{ id: "default" }],
+    target: "final",
+    labels: { a: "b" },
+    context: {
+      named: { shared: { location: "./examples" }, base: { location: "docker-image://busybox" } },
+    },
+    network: "none",
+    addHosts: ["db:192.0.2.1"],
+    pull: true,
+    builder: { name: "big" },
+    buildOnPreview: true,
+  });
+  expect(inputs.exports).toMatchObject([
+    { image: { compression: "zstd", forceCompression: true } },
+  ]);
+  expect(inputs.cacheTo).toMatchObject([{ registry: { mode: "min" } }]);
+  expect(inputs.cacheFrom).toHaveLength(2);
+});
+
+it("a cache switched off is neither read nor written", async () => {
+  const inputs = built(await image({ cache: { enabled: false } }));
+  expect(inputs.cacheFrom).toEqual([]);
+  expect(inputs.cacheTo).toEqual([]);
+});
+
+it("each platform has its own builder where builders are given, in any spelling", async () => {
+  const all = await image({ builders: { "linux/aarch64": "arm", x86_64: "intel" } });
+  expect(built(all).builder).toEqual({ name: "arm" });
+  expect(named(all, "docker-build:index:Image", "web-linux-amd64").builder).toEqual({
+    name: "intel",
+  });
+});
+
+it("a reproducible build rewrites file times and passes the epoch", async () => {
+  const inputs = built(await image({ reproducible: { epoch: 1700000000 } }));
+  expect(inputs.buildArgs).toEqual({ SOURCE_DATE_EPOCH: "1700000000" });
+  expect(inputs.exports).toEqual([
+    {
+      raw: "type=image,name=registry.example/team/web,push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true,rewrite-timestamp=true",
+    },
+  ]);
+});
+
+it("an absolute context is recorded relative to the project", async () => {
+  const all = await image({ context: `${process.cwd()}/examples/web` });
+  expect(built(all).context).toEqual({ location: "examples/web" });
+  expect(JSON.stringify(all)).not.toContain(`"${process.cwd()}`);
+});
+
+it("each tag for people is an index of its own", async () => {
+  const all = await image({ tags: ["latest", "v1"] });
+  expect(named(all, "docker-build:index:Index", "web-latest").tag).toBe(
+    "registry.example/team/web:latest",
+  );
+  expect(named(all, "docker-build:index:Index", "web-v1").tag).toBe("registry.example/team/web:v1");
+});
+
+it("Docker Hub's short names are written out", async () => {
+  const all = await image({ registry: { repository: "alice/web" } });
+  expect(built(all).exports).toMatchObject([{ image: { names: ["docker.io/alice/web"] } }]);
+});
+
+it("a finished image builds nothing and is verified", async () => {
+  const ref = `registry.example/team/web@${indexDigest}`;
+  const all = await register(() => new Image("web", { ref, platforms: ["linux/amd64"] }), provider);
+  expect(all.map(({ type }) => type).sort()).toEqual([
+    "command:local:Command",
+    "multiarch:index:Image",
+  ]);
+  expect(named(all, "command:local:Command", "web-verified").triggers).toEqual([
+    ref,
+    "linux/amd64",
+  ]);
+});
+
+it("the outputs are references by digest, with the sizes that the registry holds", async () => {
+  const outputs: unknown[] = [];
+  await register(() => {
+    const made = new Image("web", base);
+    pulumi
+      .all([made.imageUri, made.digest, made.platforms, made.images, made.platformRef("x86_64")])
+      .apply((values) => outputs.push(...values));
+  }, provider);
+  const repository = "registry.example/team/web";
+  expect(outputs).toEqual([
+    `${repository}@${indexDigest}`,
+    indexDigest,
+    ["linux/amd64", "linux/arm64"],
+    [
+      {
+        platform: "linux/amd64",
+        digest: digests["web-linux-amd64"],
+        size: 1000,
+        ref: `${repository}@${digests["web-linux-amd64"]}`,
+      },
+      {
+        platform: "linux/arm64",
+        digest: digests["web-linux-arm64"],
+        size: 1001,
+        ref: `${repository}@${digests["web-linux-arm64"]}`,
+      },
+    ],
+    `${repository}@${digests["web-linux-amd64"]}`,
+  ]);
+});
+
+describe("App", () => {
+  const app = (name: string, architecture?: Architecture) =>
+    new App(name, {
+      image: { context: "./examples/web", registry: base.registry },
+      host: { architecture, ports: [{ container: 8080 }] },
+    });
+
+  it("builds the target's platform, and records who needs it", async () => {
+    const all = await register(() => app("web", Architecture.Arm64), provider);
+    expect(named(all, "multiarch:index:App", "web")).toMatchObject({
+      image: { platforms: { "linux/arm64": "host.architecture" } },
+      host: { architecture: "arm64" },
+    });
+    const images = all.filter(({ type }) => type === "docker-build:index:Image");
+    expect(images.map(({ name }) => name)).toEqual(["web-linux-arm64"]);
+  });
+
+  it("two Apps in one program have nothing in common", async () => {
+    const all = await register(() => [app("web"), app("worker")], provider);
+    const caches = all
+      .filter(({ type }) => type === "docker-build:index:Image")
+      .map(({ inputs }) => JSON.stringify(inputs.cacheTo));
+    expect(new Set(caches).size).toBe(2);
+    const names = all.map(({ type, name }) => `${type} ${name}`);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});

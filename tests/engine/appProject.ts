@@ -1,0 +1,165 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import net from "node:net";
+import { startFront, type Front } from "../../local/registryFront";
+import { createProject, environment, type Project } from "./harness";
+
+/** What a test may set of its App; everything is JSON, and becomes part of the program. */
+export interface Settings {
+  image?: Record<string, unknown>;
+  host?: Record<string, unknown> | null;
+  /** JavaScript in place of JSON, for outputs: the text of an object that is merged into the arguments' `image`. */
+  imageCode?: string;
+  /** The same for `host`. */
+  hostCode?: string;
+}
+
+/** A project with one App, a registry front of its own that counts requests, and a free port for the container. */
+export interface AppProject {
+  readonly project: Project;
+  readonly front: Front;
+  readonly repository: string;
+  readonly port: number;
+  /** Rewrites the program. */
+  set(settings: Settings): void;
+  /** The page that the container serves; rejects where nothing answers. */
+  page(): Promise<string>;
+  /** Containers of this app, running or not, with their state. */
+  containers(): string[];
+  dispose(): Promise<void>;
+}
+
+const dockerfile = `ARG BASE
+FROM \${BASE}
+RUN mkdir -p /www && uname -m > /built-on
+COPY --chmod=755 serve.sh /serve.sh
+COPY RELEASE /RELEASE
+CMD ["/serve.sh"]
+`;
+
+const serve = `#!/bin/sh
+echo "starting $(cat /RELEASE)"
+echo "$(cat /RELEASE) on $(uname -m)" > /www/index.html
+httpd -f -p 8080 -h /www & server=$!
+trap 'kill $server' TERM INT
+wait $server
+`;
+
+let counter = 0;
+
+export async function createApp(name: string, settings: Settings = {}): Promise<AppProject> {
+  const { registry, env } = environment();
+  const front = await startFront({
+    port: 0,
+    upstream: registry.upstream,
+    key: readFileSync(registry.key, "utf8"),
+    cert: readFileSync(registry.certificate, "utf8"),
+  });
+  const repository = `test/${name}-${process.pid}-${++counter}`;
+  const port = await freePort();
+  const text = (given: Settings) => programText(front.address, repository, port, given);
+  const project = await createProject({
+    name,
+    program: text(settings),
+    files: { "app/Dockerfile": dockerfile, "app/serve.sh": serve, "app/RELEASE": "release one" },
+  });
+  return {
+    project,
+    front,
+    repository,
+    port,
+    set: (given) => project.write("index.js", text(given)),
+    page: () => get(port),
+    containers: () =>
+      docker(
+        env,
+        "ps",
+        "-a",
+        "--filter",
+        `name=^${name}-test-`,
+        "--format",
+        "{{.Names}} {{.State}}",
+      )
+        .split("\n")
+        .filter(Boolean)
+        .sort(),
+    async dispose() {
+      await project.dispose();
+      await front.close();
+    },
+  };
+}
+
+function programText(address: string, repository: string, port: number, given: Settings): string {
+  const { builder, baseImage } = environment();
+  const image = {
+    context: "./app",
+    registry: { address, repository },
+    builder,
+    buildArgs: { BASE: baseImage },
+    ...given.image,
+  };
+  const host =
+    given.host === null
+      ? undefined
+      : {
+          ports: [{ container: 8080, host: port }],
+          health: { path: "/", timeout: 20 },
+          ...given.host,
+        };
+  return `const pulumi = require("@pulumi/pulumi");
+const multiarch = require("multiarch");
+const app = new multiarch.App("web", {
+  image: { ...${JSON.stringify(image)}, ...(${given.imageCode ?? "{}"}) },
+  ${host === undefined ? "" : `host: { ...${JSON.stringify(host)}, ...(${given.hostCode ?? "{}"}) },`}
+});
+exports.imageUri = app.imageUri;
+exports.platforms = app.platforms;
+exports.images = app.image.images;
+exports.url = app.url;
+`;
+}
+
+/** Runs the docker client against the engine of the embedded environment. */
+export function docker(env: Record<string, string>, ...args: string[]): string {
+  return execFileSync(environment().docker, args, {
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+  }).trim();
+}
+
+/** A request to the registry behind every front. */
+export async function registry(method: string, path: string, accept = manifestTypes) {
+  const response = await fetch(`http://${environment().registry.upstream}/v2/${path}`, {
+    method,
+    headers: { accept },
+  });
+  return { status: response.status, body: await response.text() };
+}
+
+const manifestTypes = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+].join(", ");
+
+export function get(port: number, path = "/"): Promise<string> {
+  return new Promise((resolve, reject) => {
+    http
+      .get({ host: "127.0.0.1", port, path, agent: false, timeout: 5000 }, (response) => {
+        let body = "";
+        response.on("data", (data: Buffer) => (body += data.toString()));
+        response.on("end", () => resolve(body.trim()));
+      })
+      .on("error", reject);
+  });
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,170 @@
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { execFileSync } from "node:child_process";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { download, findChecksum, forgetHosts, onMirror, Unreachable } from "../../local/download";
+import { silentLog } from "../../local/log";
+import { fillAtomically } from "../../local/paths";
+import { ensureTool, type Tool } from "../../local/tools";
+
+const sha256 = (data: string | Buffer) => createHash("sha256").update(data).digest("hex");
+
+let server: http.Server;
+let files: Record<string, string | Buffer>;
+let requests: string[];
+let work: string;
+const saved = { ...process.env };
+
+beforeEach(async () => {
+  files = {};
+  requests = [];
+  work = mkdtempSync(join(tmpdir(), "multiarch-download-"));
+  server = http.createServer((req, res) => {
+    requests.push(req.url ?? "");
+    const file = files[req.url ?? ""];
+    res.writeHead(file === undefined ? 404 : 200).end(file);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  process.env.MULTIARCH_MIRROR = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  process.env.MULTIARCH_CACHE_DIR = join(work, "cache");
+  forgetHosts();
+});
+
+afterEach(async () => {
+  process.env = { ...saved };
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(work, { recursive: true, force: true });
+});
+
+const source = { url: "https://example.com/r/tool.tgz", checksums: "https://example.com/r/sums" };
+
+test("a file with the published checksum is taken", async () => {
+  files["/example.com/r/tool.tgz"] = "content";
+  files["/example.com/r/sums"] = `${sha256("content")}  tool.tgz\n`;
+  await download(source, join(work, "file"));
+  expect(readFileSync(join(work, "file"), "utf8")).toBe("content");
+});
+
+test("a file with another checksum is an error that names both", async () => {
+  files["/example.com/r/tool.tgz"] = "tampered";
+  files["/example.com/r/sums"] = `${sha256("content")}  tool.tgz\n`;
+  const failure = download(source, join(work, "file"));
+  await expect(failure).rejects.toThrow(sha256("content"));
+  await expect(failure).rejects.not.toBeInstanceOf(Unreachable);
+});
+
+test("a file without a published checksum counts as not to be had, and is not fetched", async () => {
+  files["/example.com/r/tool.tgz"] = "content";
+  files["/example.com/r/sums"] = `${sha256("content")}  other.tgz\n`;
+  await expect(download(source, join(work, "file"))).rejects.toBeInstanceOf(Unreachable);
+  expect(requests).toEqual(["/example.com/r/sums"]);
+});
+
+test("a host that can't be reached is tried once in a run", async () => {
+  await new Promise((resolve) => server.close(resolve));
+  await expect(download(source, join(work, "file"))).rejects.toThrow("cannot be reached");
+  const started = Date.now();
+  await expect(download(source, join(work, "file"))).rejects.toThrow("cannot be reached");
+  expect(Date.now() - started).toBeLessThan(100);
+});
+
+test("checksums are read in the forms that their makers publish", () => {
+  const a = "a".repeat(64);
+  const b = "b".repeat(128);
+  expect(findChecksum(`${a}  x\n${b}  tool\n`, "https://h/tool")).toBe(b);
+  expect(findChecksum(`${a} *tool\n`, "https://h/tool")).toBe(a);
+  expect(findChecksum(`${a}\n`, "https://h/tool")).toBe(a);
+  const release = { assets: [{ name: "x" }, { name: "tool", digest: `sha256:${a}` }] };
+  expect(findChecksum(JSON.stringify(release), "https://h/tool")).toBe(a);
+  expect(findChecksum("<html>", "https://h/tool")).toBeUndefined();
+});
+
+test("without a mirror a URL stays what it is", () => {
+  expect(onMirror("https://h/x", "")).toBe("https://h/x");
+  expect(onMirror("https://h/x", "http://m/")).toBe("http://m/h/x");
+});
+
+function tool(overrides: Partial<Tool> = {}): Tool {
+  return {
+    name: "greeter",
+    version: "1.0.0",
+    purpose: "greets",
+    programs: { greeter: "example.com/greeter" },
+    module: "no-such-module",
+    minutes: 1,
+    release: { ...source, members: { greeter: "bin/greeter" } },
+    ...overrides,
+  };
+}
+
+function serveGreeter(text: string): void {
+  mkdirSync(join(work, "bin"), { recursive: true });
+  writeFileSync(join(work, "bin", "greeter"), text);
+  execFileSync("tar", ["-czf", join(work, "tool.tgz"), "-C", work, "bin/greeter"]);
+  const archive = readFileSync(join(work, "tool.tgz"));
+  files["/example.com/r/tool.tgz"] = archive;
+  files["/example.com/r/sums"] = `${sha256(archive)}  tool.tgz\n`;
+}
+
+test("a tool is downloaded once and then found", async () => {
+  serveGreeter("#!/bin/sh\necho hello\n");
+  const programs = await ensureTool(tool(), silentLog);
+  expect(execFileSync(programs.greeter as string).toString()).toBe("hello\n");
+  requests.length = 0;
+  await expect(ensureTool(tool(), silentLog)).resolves.toEqual(programs);
+  expect(requests).toEqual([]);
+});
+
+test("a half-written tool of a killed run is not used", async () => {
+  serveGreeter("#!/bin/sh\necho whole\n");
+  const partial = join(work, "cache", "tools", "greeter-1.0.0.partial-1");
+  mkdirSync(partial, { recursive: true });
+  writeFileSync(join(partial, "greeter"), "#!/bin/sh\necho ha", { mode: 0o755 });
+  const programs = await ensureTool(tool(), silentLog);
+  expect(execFileSync(programs.greeter as string).toString()).toBe("whole\n");
+  expect(existsSync(partial)).toBe(false);
+});
+
+test("a download that was tampered with is not used, and the next way is tried", async () => {
+  serveGreeter("#!/bin/sh\necho evil\n");
+  files["/example.com/r/sums"] = `${sha256("good")}  tool.tgz\n`;
+  // The next way is the build, and this module does not exist.
+  await expect(ensureTool(tool(), silentLog)).rejects.toThrow("greeter 1.0.0 is missing");
+  expect(existsSync(join(work, "cache", "tools", "greeter-1.0.0"))).toBe(false);
+});
+
+test("an installed tool of an accepted version is used as it is", async () => {
+  writeFileSync(join(work, "greeter"), "#!/bin/sh\necho greeter v1.2.0\n", { mode: 0o755 });
+  const installed = tool({
+    versionArgs: ["version"],
+    accepts: (text) => text.includes("v1.2"),
+    places: [work],
+  });
+  const programs = await ensureTool(installed, silentLog);
+  expect(programs).toEqual({ greeter: join(work, "greeter") });
+  expect(requests).toEqual([]);
+});
+
+test("a failed fill leaves what was there before", async () => {
+  const target = join(work, "kept");
+  mkdirSync(target);
+  writeFileSync(join(target, "old"), "old");
+  const broken = fillAtomically(target, async (directory) => {
+    writeFileSync(join(directory, "new"), "half");
+    throw new Error("no space left on device");
+  });
+  await expect(broken).rejects.toThrow("no space left");
+  expect(readFileSync(join(target, "old"), "utf8")).toBe("old");
+  expect(readdirSync(work)).toEqual(["kept"]);
+});
