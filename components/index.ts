@@ -12,3 +12,5 @@ export {
   type SshArgs,
 } from "./image/imageArgs";
 export { Architecture } from "./platform";
+export { HostTarget } from "./targets/host";
+export * from "./targets/hostArgs";

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, symlinkSync, rmSync, readlinkSync } from "node:fs";
-import { delimiter, dirname } from "node:path";
-import { must, run, which } from "./exec";
+import { delimiter, dirname, join } from "node:path";
+import { LocalError } from "./errors";
+import { lastLines, must, run, which } from "./exec";
 import type { Log } from "./log";
 import { installPackages } from "./packages";
 import { ensureDir, stateDir, writeAtomically } from "./paths";
@@ -52,23 +53,77 @@ export async function ensureBuildkit(programs: Programs, log: Log): Promise<stri
 export const stopBuildkit = (): Promise<boolean> =>
   stopService({ command: "buildkitd", marker: root() });
 
-/** Makes the buildx plugin and the builder known in the environment's own settings. */
-export async function ensureBuilder(
-  docker: string,
-  buildx: string,
-  endpoint: string,
-): Promise<{ DOCKER_CONFIG: string; BUILDX_CONFIG: string }> {
-  const env = { DOCKER_CONFIG: stateDir("docker-config"), BUILDX_CONFIG: stateDir("buildx") };
-  const plugin = `${ensureDir(stateDir("docker-config", "cli-plugins"))}/docker-buildx`;
+/** The environment's own settings for Docker and buildx. */
+export type DockerSettings = Readonly<{ DOCKER_CONFIG: string; BUILDX_CONFIG: string }>;
+
+/** Puts the buildx plugin into the environment's own Docker settings. */
+export function ensureDockerSettings(buildx: string): DockerSettings {
+  const plugin = join(ensureDir(stateDir("docker-config", "cli-plugins")), "docker-buildx");
   if (!existsSync(plugin) || readlinkSync(plugin) !== buildx) {
     rmSync(plugin, { force: true });
     symlinkSync(buildx, plugin);
   }
-  const instance = stateDir("buildx", "instances", builderName);
-  if (existsSync(instance) && readFileSync(instance, "utf8").includes(`"${endpoint}"`)) return env;
+  return { DOCKER_CONFIG: stateDir("docker-config"), BUILDX_CONFIG: stateDir("buildx") };
+}
+
+/** Makes the native builder known under its name. */
+export async function ensureRemoteBuilder(
+  docker: string,
+  env: DockerSettings,
+  endpoint: string,
+): Promise<void> {
+  if (instance().includes(`"${endpoint}"`)) return;
   await run(docker, ["buildx", "rm", "--force", builderName], { env });
-  await must(docker, ["buildx", "create", "--name", builderName, "--driver", "remote", endpoint], {
+  const create = ["buildx", "create", "--name", builderName, "--driver", "remote", endpoint];
+  await must(docker, create, { env });
+}
+
+/**
+ * A builder in a container, for a user who isn't root and has an engine: a native one needs root. On the
+ * host's network, so that `localhost` is where the registry is.
+ */
+export async function ensureContainerBuilder(
+  docker: string,
+  settings: DockerSettings,
+  dockerHost: string,
+  log: Log,
+): Promise<string> {
+  const env = { ...settings, DOCKER_HOST: dockerHost };
+  const bootstrap = ["buildx", "inspect", "--bootstrap", builderName];
+  if (!instance().includes('"docker-container"')) {
+    await run(docker, ["buildx", "rm", "--force", builderName], { env });
+    const create = ["buildx", "create", "--name", builderName, "--driver", "docker-container"];
+    await must(docker, [...create, "--driver-opt", "network=host"], { env });
+  }
+  const running = await run(docker, ["inspect", "-f", "{{.State.Running}}", builderContainer], {
     env,
   });
-  return env;
+  if (running.stdout.trim() !== "true") {
+    await log.step("start the builder in a container", async (progress) => {
+      const started = await run(docker, bootstrap, { env, onLine: progress });
+      if (started.code === 0) return;
+      throw new LocalError(
+        "the builder could not be started",
+        `a native one needs root, and one in a container ended with: ${lastLines(started.stderr, 4)}`,
+        "see that the engine can pull docker.io/moby/buildkit, or run the same command as root",
+      );
+    });
+  }
+  return `docker-container://${builderContainer}`;
+}
+
+/** The name that buildx gives the container. */
+const builderContainer = `buildx_buildkit_${builderName}0`;
+
+/** What buildx has stored about the builder. */
+function instance(): string {
+  const file = stateDir("buildx", "instances", builderName);
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
+/** Stops the builder in a container, if there is one. */
+export async function stopContainerBuilder(docker: string, dockerHost: string): Promise<boolean> {
+  if (!instance().includes('"docker-container"')) return false;
+  const stop = await run(docker, ["stop", builderContainer], { env: { DOCKER_HOST: dockerHost } });
+  return stop.code === 0;
 }

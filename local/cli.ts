@@ -60,6 +60,11 @@ async function start(args: string[], log: Log): Promise<number> {
     const { url } = await outputs(environment);
     log.info("");
     if (typeof url === "string") log.info(`It runs: open ${url}\n`);
+    if (environment.ownEngine) {
+      log.info(
+        `Its engine, for docker's own commands: export DOCKER_HOST=${environment.env.DOCKER_HOST}\n`,
+      );
+    }
     log.info(`What to try next:
   edit examples/web/RELEASE, then npm start        the page shows the new release
   edit ${configFile().split("/").pop()} (platforms, architecture), then npm run preview

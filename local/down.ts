@@ -1,6 +1,6 @@
-import { stopBuildkit } from "./buildkit";
+import { stopBuildkit, stopContainerBuilder } from "./buildkit";
 import { stopEngine } from "./docker";
-import { ensureEnvironment, lockEnvironment } from "./environment";
+import { type Environment, ensureEnvironment, lockEnvironment } from "./environment";
 import type { Log } from "./log";
 import { installedPackages } from "./packages";
 import { cacheDir, stateDir } from "./paths";
@@ -12,9 +12,10 @@ import { clearLeftovers, lockStack, prepareStack, pulumi, readState, stackName }
 export async function down(args: string[], log: Log): Promise<number> {
   const release = await lockStack(log);
   try {
+    let environment: Environment | undefined;
     if ((readState()?.resources ?? 0) > 0) {
       // Destroying takes the engine and the plugins, so what is stopped or broken is started first.
-      const environment = await ensureEnvironment(log);
+      environment = await ensureEnvironment(log);
       await prepareStack(environment, log);
       await clearLeftovers(environment, log);
       const destroy = ["destroy", "--yes", "--skip-preview", "--stack", stackName, ...args];
@@ -28,19 +29,21 @@ export async function down(args: string[], log: Log): Promise<number> {
     } else {
       log.info("nothing is deployed");
     }
-    await stopServices(log);
+    await stopServices(environment, log);
     return 0;
   } finally {
     await release();
   }
 }
 
-async function stopServices(log: Log): Promise<void> {
+async function stopServices(environment: Environment | undefined, log: Log): Promise<void> {
   const release = await lockEnvironment(log);
   try {
     const stopped: string[] = [];
     if (await stopRegistry()) stopped.push("the registry");
-    if (await stopBuildkit()) stopped.push("the builder");
+    const inContainer =
+      environment && stopContainerBuilder(environment.docker, environment.env.DOCKER_HOST ?? "");
+    if ((await stopBuildkit()) || (await inContainer)) stopped.push("the builder");
     if (await stopEngine()) stopped.push("the Docker engine");
     for (const name of await removeEmulation()) stopped.push(`${name} (unregistered)`);
     log.info(stopped.length > 0 ? `stopped: ${stopped.join(", ")}` : "nothing was running");

@@ -2,7 +2,13 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { ensureBaseImage } from "./baseImage";
-import { builderName, ensureBuilder, ensureBuildkit } from "./buildkit";
+import {
+  builderName,
+  ensureBuildkit,
+  ensureContainerBuilder,
+  ensureDockerSettings,
+  ensureRemoteBuilder,
+} from "./buildkit";
 import { ensureCertificates } from "./certificates";
 import { ensureEngine } from "./docker";
 import { LocalError } from "./errors";
@@ -38,6 +44,8 @@ export interface Environment {
   readonly buildkit: string;
   /** What the example starts from. */
   readonly baseImage: string;
+  /** Whether the engine was started by the environment, so that a plain `docker` doesn't find it. */
+  readonly ownEngine: boolean;
 }
 
 /** One change of the environment at a time, whichever checkout or command it comes from. */
@@ -65,20 +73,24 @@ async function prepare(log: Log): Promise<Environment> {
   ensureDir(stateDir());
   // What fails soon comes first: nobody wants to hear after ten minutes that root is needed.
   const engine = await ensureEngine(log);
-  await ensureEmulation(log);
+  const native = process.getuid?.() === 0;
+  await ensureEmulation(engine, log);
   const buildx = await ensureTool(tools.buildx, log);
   const registryProgram = await ensureTool(tools.registry, log);
-  const buildkitPrograms = await ensureTool(tools.buildkit, log);
+  const buildkitPrograms = native ? await ensureTool(tools.buildkit, log) : undefined;
   const pulumi = await ensurePulumi(log);
   const certificates = await ensureCertificates();
   const registry = await ensureRegistry(registryProgram.registry as string, certificates, log);
-  const buildkit = await ensureBuildkit(buildkitPrograms, log);
-  const dockerEnv = await ensureBuilder(engine.docker, buildx["docker-buildx"] as string, buildkit);
+  const dockerEnv = ensureDockerSettings(buildx["docker-buildx"] as string);
+  const buildkit = buildkitPrograms
+    ? await ensureBuildkit(buildkitPrograms, log)
+    : await ensureContainerBuilder(engine.docker, dockerEnv, engine.host, log);
+  if (buildkitPrograms) await ensureRemoteBuilder(engine.docker, dockerEnv, buildkit);
   const baseImage = await ensureBaseImage(
     {
       docker: engine.docker,
       builder: builderName,
-      env: { ...dockerEnv, SSL_CERT_FILE: certificates.bundle },
+      env: { ...dockerEnv, DOCKER_HOST: engine.host, SSL_CERT_FILE: certificates.bundle },
       registry: registry.address,
     },
     log,
@@ -114,6 +126,7 @@ async function prepare(log: Log): Promise<Environment> {
     builder: builderName,
     buildkit,
     baseImage,
+    ownEngine: engine.own,
   };
 }
 

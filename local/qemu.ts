@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import type { Engine } from "./docker";
 import { LocalError } from "./errors";
 import { run, which } from "./exec";
 import type { Log } from "./log";
@@ -23,10 +24,17 @@ const isEnabled = (arch: string): boolean => {
 };
 
 /** Makes the kernel run programs of the other architecture through QEMU. */
-export async function ensureEmulation(log: Log): Promise<void> {
+export async function ensureEmulation(engine: Engine, log: Log): Promise<void> {
   const arch = foreignArchitecture();
   if (isEnabled(arch)) return;
   if (process.getuid?.() !== 0) {
+    // Whoever may use the engine can have it do what root could.
+    const platform = process.arch === "arm64" ? "amd64" : "arm64";
+    const install = ["run", "--privileged", "--rm", "tonistiigi/binfmt", "--install", platform];
+    await log.step(`register QEMU for ${arch} (docker ${install.join(" ")})`, (progress) =>
+      run(engine.docker, install, { env: { DOCKER_HOST: engine.host }, onLine: progress }),
+    );
+    if (isEnabled(arch)) return;
     throw new LocalError(
       `this machine can't run ${arch} programs`,
       "a RUN step for the other platform needs QEMU registered with the kernel, and only root can do that",

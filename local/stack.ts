@@ -9,7 +9,7 @@ import { acquireLock } from "./lock";
 import type { Log } from "./log";
 import { checkout, stateDir, writeAtomically } from "./paths";
 import { freePort } from "./ports";
-import { addMissing, encryptionSalt, hasKey } from "./stackConfig";
+import { addMissing, detach, encryptionSalt, hasKey } from "./stackConfig";
 
 /** The project and the stack that the commands work on. */
 export const project = "multiarch";
@@ -64,8 +64,15 @@ export const configFile = (): string => join(checkout, `Pulumi.${stackName}.yaml
 async function writeConfig(environment: Environment, log: Log): Promise<void> {
   const file = configFile();
   const before = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const salt = encryptionSalt(passphrase());
+  const kept = detach(before, project, ["registryAddress", "baseImage"], salt);
+  if (kept !== before && /^\s+secure:/m.test(kept)) {
+    log.info(
+      `  ! the secrets in Pulumi.${stackName}.yaml were encrypted for a state that is gone: set them again`,
+    );
+  }
   const after = addMissing(
-    before,
+    kept,
     project,
     {
       target: "host",
@@ -78,7 +85,7 @@ async function writeConfig(environment: Environment, log: Log): Promise<void> {
       baseImage: environment.baseImage,
       port: hasKey(before, project, "port") ? 0 : await choosePort(),
     },
-    encryptionSalt(passphrase()),
+    salt,
   );
   if (after === before) return;
   writeAtomically(file, after);

@@ -37,6 +37,28 @@ export function addMissing(
   return `${lines.join("\n")}\n`;
 }
 
+/**
+ * Prepares the text of a file for another state than the one it was made with (that one was deleted, or
+ * is another user's): what belongs to the old one goes, the user's own settings stay.
+ *
+ * @param generated The keys, without the namespace, whose values name something of the old state.
+ */
+export function detach(
+  text: string,
+  namespace: string,
+  generated: readonly string[],
+  salt: string,
+): string {
+  const old = /^encryptionsalt:\s*(\S+)/m.exec(text)?.[1];
+  if (old === undefined || old === salt) return text;
+  const stale = (line: string) =>
+    line.startsWith("encryptionsalt:") || generated.some((key) => hasKey(line, namespace, key));
+  return text
+    .split("\n")
+    .filter((line) => !stale(line))
+    .join("\n");
+}
+
 const header =
   "# Made by `npm start`, and yours to edit: it adds what is missing and leaves the rest alone.";
 

@@ -1,5 +1,13 @@
-import { chmodSync, copyFileSync, existsSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { download, type Download, Unreachable } from "./download";
 import { LocalError, messageOf } from "./errors";
 import { isExecutable, lastLines, must, run, which } from "./exec";
@@ -61,7 +69,7 @@ export const tools = {
     release: {
       url: `https://get.pulumi.com/releases/sdk/pulumi-v3.259.0-linux-${process.arch}.tar.gz`,
       checksums: github("pulumi/pulumi", "v3.259.0", "pulumi-3.259.0-checksums.txt"),
-      members: { pulumi: "pulumi" },
+      members: { pulumi: "pulumi/pulumi" },
     },
   },
   dockerBuild: {
@@ -111,7 +119,7 @@ export const tools = {
     programs: { "docker-buildx": "github.com/docker/buildx/cmd/buildx" },
     module: "buildx",
     ldflags: "-X github.com/docker/buildx/version.Version=v0.38.2",
-    minutes: 1,
+    minutes: 2,
     versionArgs: ["version"],
     accepts: (text) => text.includes("v0.38.2"),
     places: [
@@ -204,22 +212,23 @@ async function unpack(tool: Tool, file: string, directory: string): Promise<void
   if (!members) {
     for (const program of Object.keys(tool.programs)) copyFileSync(file, join(directory, program));
   } else {
-    // All of it: the official Pulumi CLI finds its language hosts beside itself.
     const content = join(directory, "content");
-    await must("mkdir", [content]);
+    mkdirSync(content);
     await must("tar", ["-xzf", file, "-C", content]);
-    const nested = existsSync(join(content, tool.name)) && tool.name === "pulumi";
-    const from = nested ? join(content, tool.name) : content;
-    for (const [program, member] of Object.entries(members)) {
-      const path = join(from, member);
-      if (!existsSync(path)) throw new Error(`${tool.release.url} does not hold ${member}`);
-      if (member !== program || !nested) renameSync(path, join(directory, program));
+    for (const folder of new Set(Object.values(members).map((member) => dirname(member)))) {
+      // With what lies beside it: Pulumi's CLI looks for its language hosts there.
+      const from = join(content, folder);
+      if (!existsSync(from)) throw new Error(`${tool.release.url} holds no folder ${folder}`);
+      for (const name of readdirSync(from)) renameSync(join(from, name), join(directory, name));
     }
-    if (nested) await must("sh", ["-c", `mv "$1"/* "$2"/`, "sh", from, directory]);
-    await must("rm", ["-rf", content]);
+    rmSync(content, { recursive: true });
   }
-  await must("rm", ["-f", file]);
-  for (const program of Object.keys(tool.programs)) chmodSync(join(directory, program), 0o755);
+  rmSync(file);
+  for (const program of Object.keys(tool.programs)) {
+    const path = join(directory, program);
+    if (!existsSync(path)) throw new Error(`${tool.release.url} does not hold ${program}`);
+    chmodSync(path, 0o755);
+  }
 }
 
 let toldThatWeBuild = false;

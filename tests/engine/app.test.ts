@@ -71,7 +71,7 @@ it("nothing changes from a copy of the checkout at another path", async () => {
   const directory = app.project.directory;
   const copy = `${directory}-copy`;
   cpSync(directory, copy, { recursive: true, preserveTimestamps: true });
-  const run = await app.project.preview({ args: ["--cwd", copy] });
+  const run = await app.project.preview({ args: ["--cwd", copy, "--stack", "test"] });
   expect(changes(run)).toEqual([]);
   expect(run.summary).toEqual({ ...NOTHING, same: run.summary.same });
 });

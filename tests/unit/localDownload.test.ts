@@ -12,11 +12,11 @@ import { execFileSync } from "node:child_process";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { download, findChecksum, forgetHosts, onMirror, Unreachable } from "../../local/download";
 import { silentLog } from "../../local/log";
 import { fillAtomically } from "../../local/paths";
-import { ensureTool, type Tool } from "../../local/tools";
+import { ensureTool, tools, type Tool } from "../../local/tools";
 
 const sha256 = (data: string | Buffer) => createHash("sha256").update(data).digest("hex");
 
@@ -154,6 +154,32 @@ test("an installed tool of an accepted version is used as it is", async () => {
   const programs = await ensureTool(installed, silentLog);
   expect(programs).toEqual({ greeter: join(work, "greeter") });
   expect(requests).toEqual([]);
+});
+
+test.each(Object.values(tools) as Tool[])("$name comes from its official release", async (real) => {
+  const name = real.release.url.slice(real.release.url.lastIndexOf("/") + 1);
+  const members = Object.values(real.release.members ?? {});
+  for (const member of members) {
+    mkdirSync(join(work, "release", dirname(member)), { recursive: true });
+    writeFileSync(join(work, "release", member), `#!/bin/sh\necho ${member}\n`);
+    writeFileSync(join(work, "release", dirname(member), "beside"), "");
+  }
+  if (members.length > 0)
+    execFileSync("tar", ["-czf", join(work, name), "-C", join(work, "release"), "."]);
+  else writeFileSync(join(work, name), "#!/bin/sh\necho alone\n");
+  const file = readFileSync(join(work, name));
+  files[real.release.url.replace("https:/", "")] = file;
+  files[real.release.checksums.replace("https:/", "")] = real.release.checksums.includes(
+    "api.github",
+  )
+    ? JSON.stringify({ assets: [{ name, digest: `sha256:${sha256(file)}` }] })
+    : `${sha256("other")}  other\n${sha256(file)} *${name}\n`;
+  const programs = await ensureTool({ ...real, accepts: () => false }, silentLog);
+  expect(Object.keys(programs)).toEqual(Object.keys(real.programs));
+  for (const path of Object.values(programs)) expect(execFileSync(path).toString()).not.toBe("");
+  expect(existsSync(join(dirname(Object.values(programs)[0] as string), "beside"))).toBe(
+    members.length > 0,
+  );
 });
 
 test("a failed fill leaves what was there before", async () => {

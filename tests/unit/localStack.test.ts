@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { findProcesses } from "../../local/service";
 import { pulumiLocks } from "../../local/stack";
-import { addMissing, hasKey, makeSalt } from "../../local/stackConfig";
+import { addMissing, detach, hasKey, makeSalt } from "../../local/stackConfig";
 import { planTests } from "../../local/testCommand";
 import { atLeast } from "../../local/tools";
 
@@ -43,6 +43,14 @@ config:
   test("may be empty but for `config: {}`, and keys may be quoted", () => {
     expect(add("config: {}\n")).toContain("config:\n  multiarch:target: host\n");
     expect(add('config:\n  "multiarch:port": 9\n')).not.toContain("8080");
+  });
+
+  test("made with a state that is gone: what belonged to that goes, the rest stays", () => {
+    const text = "encryptionsalt: v1:old\nconfig:\n  multiarch:port: 9\n  multiarch:target: host\n";
+    const kept = detach(text, "multiarch", ["port"], "v1:salt");
+    expect(kept).toBe("config:\n  multiarch:target: host\n");
+    expect(detach(text, "multiarch", ["port"], "v1:old")).toBe(text);
+    expect(detach("config: {}\n", "multiarch", ["port"], "v1:salt")).toBe("config: {}\n");
   });
 
   test("a key is not found in a longer one, nor in a comment", () => {

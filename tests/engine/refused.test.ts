@@ -1,0 +1,166 @@
+import { execFile } from "node:child_process";
+import net from "node:net";
+import { promisify } from "node:util";
+import { createApp, registry, type AppProject, type Settings } from "./appProject";
+import { environment } from "./harness";
+
+// What must be stopped before the target is touched. One App serves through all of it: each test tries something bad,
+// sees it refused, and finds the old release still serving.
+
+let app: AppProject;
+let imageUri: string;
+let containers: string[];
+const both = { platforms: ["linux/amd64", "linux/arm64"] };
+
+beforeAll(async () => {
+  app = await createApp("refused", { image: both });
+  await app.project.up();
+  imageUri = (await app.project.outputs()).imageUri as string;
+  containers = app.containers();
+});
+afterAll(() => app.dispose());
+
+/** Runs `up` with other settings, sees it fail, and finds everything as it was. */
+async function refused(settings: Settings): Promise<string> {
+  app.set(settings);
+  const { output } = await app.project.up({ expectFailure: true });
+  expect(await app.page()).toBe("release one on x86_64");
+  expect(app.containers()).toEqual(containers);
+  return output;
+}
+
+/** Never synchronously: the registry's front is served by this very process. */
+async function buildx(...args: string[]): Promise<void> {
+  const { docker, env } = environment();
+  await promisify(execFile)(docker, ["buildx", ...args], { env: { ...process.env, ...env } });
+}
+
+async function withBuilder<T>(endpoint: string, use: (name: string) => Promise<T>): Promise<T> {
+  const name = `test-${process.pid}-${Math.random().toString(36).slice(2)}`;
+  await buildx("create", "--name", name, "--driver", "remote", endpoint);
+  try {
+    return await use(name);
+  } finally {
+    await buildx("rm", "--timeout", "1s", name);
+  }
+}
+
+it("a target of another architecture than this machine's, before anything is pulled", async () => {
+  app.front.takeRecords();
+  const output = await refused({ image: both, host: { architecture: "arm64" } });
+  expect(output).toMatch(/arm64/);
+  expect(output).toMatch(/x86_64/);
+  const blobs = app.front
+    .takeRecords()
+    .filter(({ method, path }) => method === "GET" && path.includes("/blobs/"));
+  // The verification reads the configurations; no layer is fetched.
+  expect(blobs.reduce((sum, { responseBytes }) => sum + responseBytes, 0)).toBeLessThan(50_000);
+});
+
+it("a finished index that lacks the needed platform, with what it holds and what is needed", async () => {
+  const digest = (platform: string) => `${app.front.address}/${app.repository}@${images[platform]}`;
+  const images = Object.fromEntries(
+    ((await app.project.outputs()).images as { platform: string; digest: string }[]).map((one) => [
+      one.platform,
+      one.digest,
+    ]),
+  );
+  await buildx(
+    "imagetools",
+    "create",
+    "--tag",
+    `${app.front.address}/${app.repository}:arm`,
+    digest("linux/arm64"),
+  );
+  const code = `{ ref: ${JSON.stringify(`${app.front.address}/${app.repository}:arm`)}, context: undefined, builder: undefined, buildArgs: undefined }`;
+  const output = await refused({ imageCode: code });
+  expect(output).toMatch(/linux\/amd64/);
+  expect(output).toMatch(/linux\/arm64/);
+  expect(output).toContain("host.architecture");
+});
+
+it("a secret build argument, with the way to pass it", async () => {
+  const settings = {
+    image: both,
+    imageCode: `{ buildArgs: { BASE: ${JSON.stringify(environment().baseImage)}, TOKEN: pulumi.secret("canary-arg") } }`,
+  };
+  const output = await refused(settings);
+  expect(output).toContain("image.buildArgs.TOKEN: is secret");
+  expect(output).toContain("image.secrets.TOKEN");
+  expect(output).not.toContain("canary-arg");
+  const preview = await app.project.preview({ expectFailure: true });
+  expect(preview.output).toContain("image.buildArgs.TOKEN: is secret");
+});
+
+it("a builder that refuses connections, by its name, in preview and in up", async () => {
+  await withBuilder("tcp://127.0.0.1:9", async (name) => {
+    app.set({ image: { ...both, builder: name } });
+    const preview = await app.project.preview({ expectFailure: true });
+    expect(preview.output).toContain(
+      `image.builder: builder "${name}" doesn't answer at tcp://127.0.0.1:9`,
+    );
+    expect(await refused({ image: { ...both, builder: name } })).toContain(
+      `builder "${name}" doesn't answer`,
+    );
+  });
+});
+
+it("a builder that accepts connections and says nothing, within two seconds", async () => {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  try {
+    await withBuilder(`tcp://127.0.0.1:${port}`, async (name) => {
+      app.set({ image: both });
+      const quick = await app.project.preview();
+      app.set({ image: { ...both, builder: name } });
+      const slow = await app.project.preview({ expectFailure: true });
+      expect(slow.output).toContain(`builder "${name}" doesn't answer`);
+      // The engine's own time is that of the preview before; a second is for the machine's noise.
+      expect(slow.seconds - quick.seconds).toBeLessThan(3);
+    });
+  } finally {
+    sockets.forEach((socket) => socket.destroy());
+    server.close();
+  }
+});
+
+it("a builder that isn't there is a warning in preview, for machines that only preview, and an error in up", async () => {
+  const settings = { image: { ...both, builder: "nobody" } };
+  app.set(settings);
+  const preview = await app.project.preview();
+  expect(preview.output).toMatch(/warning: image\.builder: there is no builder "nobody"/);
+  expect(await refused(settings)).toContain(`image.builder: there is no builder "nobody"`);
+});
+
+it("a platform that the builder doesn't offer, with those that it does, in preview", async () => {
+  app.set({ image: { platforms: ["linux/amd64", "linux/s390x"] } });
+  const preview = await app.project.preview({ expectFailure: true });
+  expect(preview.output).toMatch(/doesn't offer linux\/s390x, only linux\/amd64/);
+  expect(preview.output).toContain("--install s390x");
+});
+
+it("bad input, in one line, without a stack, as fast as an empty preview", async () => {
+  app.project.write("index.js", "");
+  const empty = await app.project.preview();
+  app.set({ image: { platforms: ["linux/amd46"] } });
+  const bad = await app.project.preview({ expectFailure: true });
+  expect(bad.output).toContain(
+    `error: web: image.platforms[0]: "linux/amd46" is no platform of a Linux image; write os/`,
+  );
+  expect(bad.output).not.toMatch(/^\s+at /m);
+  expect(bad.seconds).toBeLessThan(empty.seconds * 1.5 + 0.5);
+});
+
+it("nothing of all this was deployed, and the first settings are still what runs", async () => {
+  app.set({ image: both });
+  await app.project.up();
+  expect(await app.page()).toBe("release one on x86_64");
+  expect((await app.project.outputs()).imageUri).toBe(imageUri);
+  const { status } = await registry(
+    "HEAD",
+    `${app.repository}/manifests/${imageUri.split("@")[1]}`,
+  );
+  expect(status).toBe(200);
+});
