@@ -12,7 +12,7 @@ import { download, type Download, Unreachable } from "./download";
 import { LocalError, messageOf } from "./errors";
 import { isExecutable, lastLines, must, run, which } from "./exec";
 import type { Log } from "./log";
-import { cacheDir, checkout, fillAtomically } from "./paths";
+import { cacheDir, checkout, fillAtomically, stateDir } from "./paths";
 
 /** A program that the environment needs, and every way to get it. */
 export interface Tool {
@@ -176,7 +176,9 @@ async function findInstalled(tool: Tool): Promise<Programs | undefined> {
     );
     // A tool of our own is on PATH when one of our commands starts another.
     if (!path || path.startsWith(cacheDir())) return undefined;
-    const version = await run(path, [...tool.versionArgs], { timeout: 10_000 });
+    // Even `pulumi version` writes into its home, and the user's is not ours to write into.
+    const env = { PULUMI_HOME: stateDir("pulumi-home"), PULUMI_SKIP_UPDATE_CHECK: "true" };
+    const version = await run(path, [...tool.versionArgs], { timeout: 10_000, env });
     if (version.code !== 0 || !tool.accepts(version.stdout)) return undefined;
     found[program] = path;
   }
