@@ -18,8 +18,8 @@ import {
   secretValues,
 } from "./inputs";
 import { builderProblems, imageProblems } from "./imageProblems";
-import { buildHooks, indexHooks, type PreflightArgs } from "./preflight";
-import { watchPresence } from "./presence";
+import { buildHooks, indexHooks, type PreflightArgs, settled } from "./preflight";
+import { isMissing, watchPresence } from "./presence";
 
 /** One platform's image in the registry. */
 export interface PlatformImage {
@@ -75,7 +75,7 @@ export class Image extends pulumi.ComponentResource {
     this.#refs = built.refs;
     this.imageUri = built.imageUri;
     this.digest = built.imageUri.apply(digestOf);
-    this.platforms = built.images.apply((images) => images.map((image) => image.platform));
+    this.platforms = built.platforms;
     this.images = built.images;
     this.registerOutputs({
       imageUri: this.imageUri,
@@ -97,6 +97,7 @@ export class Image extends pulumi.ComponentResource {
 
 interface Built {
   readonly imageUri: pulumi.Output<string>;
+  readonly platforms: pulumi.Output<string[]>;
   readonly images: pulumi.Output<PlatformImage[]>;
   readonly refs: ReadonlyMap<string, pulumi.Output<string>>;
 }
@@ -133,7 +134,13 @@ function take(
   const refOf = (platform: string) =>
     images.apply((all) => all.find((one) => one.platform === platform)?.ref ?? missing(platform));
   watchPresence(image, imageUri, args, "");
-  return { imageUri, images, refs: new Map(plan.platforms.map((one) => [one, refOf(one)])) };
+  const platforms = images.apply((all) => all.map((one) => one.platform));
+  return {
+    imageUri,
+    platforms,
+    images,
+    refs: new Map(plan.platforms.map((one) => [one, refOf(one)])),
+  };
 }
 
 /** One docker-build Image for each platform, one Index, one gate. */
@@ -152,6 +159,7 @@ function build(
       identity(parent)?.__pulumiType === "multiarch:index:App" ? `image.${field}` : field,
     registry: repository.apply((text) => text.slice(0, text.indexOf("/"))),
     credentials: args.registry?.username === undefined ? "stored" : "given",
+    isMissing: (reference) => settled(isMissing(reference, args.registry)),
     buildArgs: args.buildArgs ?? {},
   };
   const digests = new Map<string, pulumi.Output<string>>();
@@ -196,6 +204,7 @@ function build(
   watchPresence(image, reference, args, rebuild);
   return {
     imageUri: gate.passed(reference),
+    platforms: gate.passed(pulumi.output([...plan.platforms])),
     images: gate.report.apply((report) =>
       report.images.map((one) => withRef(report.reference, one)),
     ),

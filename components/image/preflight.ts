@@ -14,6 +14,8 @@ export interface PreflightArgs {
   /** The registry's host and whose credentials are used, for explanations. */
   readonly registry: pulumi.Output<string>;
   readonly credentials: "given" | "stored";
+  /** Whether the registry says that it doesn't hold a reference. */
+  readonly isMissing: (reference: string) => Promise<boolean>;
   /** Build arguments, of which none may be secret. */
   readonly buildArgs: Readonly<Record<string, pulumi.Input<string>>>;
 }
@@ -31,13 +33,14 @@ export function buildHooks(
   if (!hooksSupported()) return {};
   const before = new pulumi.ResourceHook(
     `preflight of ${args.id} (${platform})`,
-    async () => {
+    async ({ newInputs: inputs }) => {
       await refuseSecretBuildArgs(args);
       const facts = await inspectBuilder(builder);
       const finding = judge(facts, platform, builder, builderPath);
       if (finding.level === "error") throw new Error(finding.text);
       const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
       await log(finding.text, args.resource);
+      if (!pulumi.runtime.isDryRun()) await announceFirstBuild(args, platform, inputs);
     },
     { onDryRun: true },
   );
@@ -110,6 +113,21 @@ export function judge(
   }
 }
 
+/** BuildKit calls a cache that isn't there yet an ERROR, in the middle of a build that goes on. */
+async function announceFirstBuild(
+  args: PreflightArgs,
+  platform: string,
+  inputs: Record<string, unknown> | undefined,
+): Promise<void> {
+  const [own] = (inputs?.cacheFrom ?? []) as { registry?: { ref?: string } }[];
+  const ref = own?.registry?.ref;
+  if (ref === undefined || !(await args.isMissing(ref))) return;
+  await pulumi.log.info(
+    `first build for ${platform}: there is no cache yet, which BuildKit reports as an ERROR and goes on`,
+    args.resource,
+  );
+}
+
 async function refuseSecretBuildArgs(args: PreflightArgs): Promise<void> {
   for (const [name, value] of Object.entries(args.buildArgs)) {
     if (!(await pulumi.isSecret(pulumi.output(value)))) continue;
@@ -139,6 +157,6 @@ function explainer(
 }
 
 /** The value of an output whose resource has got as far as failing: by then its inputs are known. */
-function settled(output: pulumi.Output<string>): Promise<string> {
-  return new Promise((resolve) => output.apply(resolve));
+export function settled<T>(output: pulumi.Output<T>): Promise<T> {
+  return new Promise((resolve) => output.apply((value) => resolve(value as T)));
 }

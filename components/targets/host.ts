@@ -6,6 +6,7 @@ import { describeProblems } from "../errors";
 import { Architecture, parseArchitecture } from "../platform";
 import type { HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
+import { watchContainer } from "./hostWatch";
 import {
   type HostIdentity,
   hostIdentity,
@@ -68,7 +69,7 @@ export class HostTarget extends pulumi.ComponentResource {
       `${name}-pull`,
       {
         ...common,
-        create: "sh -s -- pull",
+        create: runScript("pull"),
         stdin: pulumi
           .all([settings.image, registry?.address])
           .apply(
@@ -80,18 +81,20 @@ export class HostTarget extends pulumi.ComponentResource {
       { parent: this, ignoreChanges: ["environment", "stdin"] },
     );
 
-    // No triggers: a replacement would end with the old one's delete, which removes the containers.
-    new command.Command(
+    // No triggers: a replacement would end with the old one's delete, which removes the containers. Where somebody asks for one
+    // (`up --replace`), the delete comes first.
+    const release = new command.Command(
       name,
       {
         ...common,
-        create: "sh -s -- release",
-        update: "sh -s -- release",
-        delete: "sh -s -- remove",
+        create: runScript("release"),
+        update: runScript("release"),
+        delete: runScript("remove"),
         stdin: releaseText(identity, settings).apply((text) => text + script),
       },
-      { parent: this, dependsOn: [pull] },
+      { parent: this, dependsOn: [pull], deleteBeforeReplace: true },
     );
+    watchContainer(this, release, identity.container);
 
     const asked = { ports: settings.ports, health: { port: settings.health?.port } };
     this.url = pulumi.output(asked).apply(hostUrl);
@@ -103,6 +106,14 @@ export class HostTarget extends pulumi.ComponentResource {
       containerName: this.containerName,
     });
   }
+}
+
+/**
+ * The script comes on stdin. What follows it keeps every shell from becoming the script's own process: Ctrl-C in Pulumi kills
+ * the command's process at once, and the script is to undo what is half done.
+ */
+function runScript(action: string): string {
+  return `sh -s -- ${action}; exit $?`;
 }
 
 /** The variables of the pull, secret whether or not they came as secrets; absent where there are no credentials. */

@@ -53,16 +53,16 @@ it("makes a pull and a release, and nothing else", async () => {
   const { pull, release, component } = await make();
   expect(component).toMatchObject({ type: "multiarch:index:HostTarget", inputs: { image } });
   expect(pull.inputs).toEqual({
-    create: "sh -s -- pull",
+    create: "sh -s -- pull; exit $?",
     stdin: expect.stringContaining(`image='${image}'\n`),
     triggers: [image, "this machine", "x86_64"],
     addPreviousOutputInEnv: false,
     logging: "stderr",
   });
   expect(release.inputs).toEqual({
-    create: "sh -s -- release",
-    update: "sh -s -- release",
-    delete: "sh -s -- remove",
+    create: "sh -s -- release; exit $?",
+    update: "sh -s -- release; exit $?",
+    delete: "sh -s -- remove; exit $?",
     stdin: expect.stringContaining("app='project-stack-web'\nowner='project/stack/web'\n"),
     addPreviousOutputInEnv: false,
     logging: "stderr",
@@ -81,7 +81,7 @@ it("pulls before it releases, and is silent about another day's credentials", as
   const [before] = options["web"]?.dependsOn as pulumi.Resource[];
   expect(await valueOf((before as pulumi.Resource).urn)).toContain("web-pull");
   expect(options["web"]?.ignoreChanges).toBeUndefined();
-  expect(options["web"]?.deleteBeforeReplace).toBeUndefined();
+  expect(options["web"]?.deleteBeforeReplace).toBe(true);
 });
 
 it("gives credentials to the pull alone, as secrets, and records them nowhere else", async () => {

@@ -32,6 +32,7 @@ it("the first up builds, pushes, verifies and runs; the registry holds exactly t
     "platforms: linux/amd64 (host.architecture, image.platforms), linux/arm64 (image.platforms)",
   );
   expect(run.output).toMatch(/building linux\/arm64 emulated by QEMU on builder/);
+  expect(run.output).toContain("first build for linux/arm64: there is no cache yet");
   const outputs = await app.project.outputs();
   expect(outputs.imageUri).toMatch(
     new RegExp(`^${app.front.address}/${app.repository}@sha256:[0-9a-f]{64}$`),
@@ -85,7 +86,8 @@ it("an edited source file is previewed without a wrong value, and released", asy
   expect(await app.page()).toBe("release one on x86_64");
 
   app.front.takeRecords();
-  await app.project.up();
+  const run = await app.project.up();
+  expect(run.output).not.toContain("first build");
   expect(await app.page()).toBe("release two on x86_64");
   const pushed = app.front
     .takeRecords()

@@ -1,4 +1,5 @@
-import { createApp, registry, type AppProject } from "./appProject";
+import { createApp, docker, registry, type AppProject } from "./appProject";
+import { environment } from "./harness";
 
 // What goes wrong on the way, and how the next `up` gets out of it. The tests follow one App through its troubles.
 
@@ -12,6 +13,15 @@ beforeAll(async () => {
 afterAll(() => app.dispose());
 
 const release = (text: string) => app.project.write("app/RELEASE", text);
+
+/** The command that a warning names, as arguments of the CLI. */
+function commandIn(output: string): string[] {
+  const command = /`pulumi (up --replace [^`]*)`/.exec(output.replace(/\s*\n\s*/g, " "))?.[1];
+  expect(command).toBeDefined();
+  const words = command!.split(" ").map((word) => word.replaceAll("'", ""));
+  return [...words, "--yes", "--skip-preview"];
+}
+
 const crashing = `#!/bin/sh\necho "cannot open the database"\nexit 3\n`;
 const silent = `#!/bin/sh\necho "warming up"\nexec sleep 1000\n`;
 let good = "";
@@ -75,10 +85,7 @@ it("a digest that somebody deleted is told by the next up, with a command that m
   expect((await registry("DELETE", path)).status).toBe(202);
   const { output } = await app.project.up();
   expect(output).toContain(`${imageUri as string} is no longer in the registry`);
-  const command = /`pulumi (up --replace [^`]*)`/.exec(output.replace(/\s*\n\s*/g, " "))?.[1];
-  expect(command).toBeDefined();
-  const args = command!.split(" ").map((word) => word.replaceAll("'", ""));
-  await app.project.pulumi([...args, "--yes", "--skip-preview"]);
+  await app.project.pulumi(commandIn(output));
   expect((await registry("HEAD", path)).status).toBe(200);
   const again = await app.project.up();
   expect(again.output).not.toContain("no longer in the registry");
@@ -98,6 +105,18 @@ it("an up killed in the middle of a build: what ran still serves, and the next u
   await app.project.pulumi(["cancel", "test", "--yes"]);
   await app.project.up();
   expect(await app.page()).toBe("release five on x86_64");
+});
+
+it("a host that runs something else than the state says is told by the next up, with a command that mends it", async () => {
+  const { env } = environment();
+  const [container] = app.containers()[0]!.split(" ") as [string];
+  docker(env, "rm", "--force", container);
+  const { output } = await app.project.up();
+  expect(output).toContain(`nothing runs as ${container} on this machine`);
+  const { output: mended } = await app.project.pulumi(commandIn(output));
+  expect(mended).toContain("the new release serves");
+  expect(await app.page()).toBe("release five on x86_64");
+  expect((await app.project.up()).output).not.toContain("on this machine than");
 });
 
 it("a registry that refuses indexes says so, with the ways out", async () => {
