@@ -11,7 +11,8 @@ const web = new multiarch.App("web", {
     platforms: config.getObject<string[]>("platforms"),
     registry: {
       address: config.get("registryAddress"),
-      repository: config.require("repository"),
+      // Its absence is told by the App, with the field's path.
+      repository: config.get("repository")!,
       username: config.get("registryUsername"),
       password: config.getSecret("registryPassword"),
     },

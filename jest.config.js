@@ -2,14 +2,22 @@
 const common = {
   testEnvironment: "node",
   testEnvironmentOptions: { globalsCleanup: "off" },
-  transform: { "^.+\\.[jt]s$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } } }] },
+  transform: {
+    "^.+\\.[jt]s$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } } }],
+  },
 };
 
 module.exports = {
+  // Engine tests wait more than they compute: two at a time, on two cores too.
+  maxWorkers: 2,
   reporters: ["default", "<rootDir>/tests/countReporter.js"],
   projects: [
     { ...common, displayName: "unit", testMatch: ["<rootDir>/tests/unit/**/*.test.ts"] },
-    { ...common, displayName: "components", testMatch: ["<rootDir>/tests/components/**/*.test.ts"] },
+    {
+      ...common,
+      displayName: "components",
+      testMatch: ["<rootDir>/tests/components/**/*.test.ts"],
+    },
     {
       ...common,
       displayName: "engine",

@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Checker, isFields } from "./check";
-import { describeProblems, type Problem } from "./errors";
+import type { Problem } from "./errors";
 import { Image } from "./image/image";
 import type { ImageArgs } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
 import { builderProblems, imageProblems } from "./image/imageProblems";
 import { describePlan, makePlan, type Plan, type Requirement } from "./plan";
 import { type Architecture, parseArchitecture, platformOf } from "./platform";
+import { refuse } from "./refuse";
 import { type HostArgs, HostTarget, hostProblems } from "./targets/host";
 
 /** What is built, and where it runs. */
@@ -46,8 +47,7 @@ export class App extends pulumi.ComponentResource {
 
   constructor(name: string, args: AppArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = planApp(args);
-    const problems = appProblems(args, plan);
-    if (problems.length > 0) throw new pulumi.RunError(describeProblems(name, problems));
+    refuse(name, appProblems(args, plan));
     super(
       "multiarch:index:App",
       name,

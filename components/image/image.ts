@@ -1,8 +1,8 @@
 import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
-import { describeProblems } from "../errors";
 import { makePlan, type Plan } from "../plan";
 import { normalisePlatform, platformSlug } from "../platform";
+import { refuse } from "../refuse";
 import { cacheTag, contentTag } from "./cache";
 import { Gate } from "./gate";
 import { CacheMode, type ImageArgs } from "./imageArgs";
@@ -55,6 +55,7 @@ export class Image extends pulumi.ComponentResource {
   /** Reference, digest and size of each platform's image. */
   public readonly images: pulumi.Output<PlatformImage[]>;
 
+  readonly #name: string;
   readonly #refs: ReadonlyMap<string, pulumi.Output<string>>;
 
   constructor(name: string, args: ImageArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -64,14 +65,14 @@ export class Image extends pulumi.ComponentResource {
       platformsPath: "platforms",
       reasons: args?.reasons,
     });
-    const problems = [
+    refuse(name, [
       ...imageProblems(args, ""),
       ...plan.problems,
       ...builderProblems(args, "", plan.platforms),
-    ];
-    if (problems.length > 0) throw new pulumi.RunError(describeProblems(name, problems));
+    ]);
     super("multiarch:index:Image", name, recordedArgs(args, plan), opts);
     const built = buildOrTake(this, name, args, plan, opts?.parent);
+    this.#name = name;
     this.#refs = built.refs;
     this.imageUri = built.imageUri;
     this.digest = built.imageUri.apply(digestOf);
@@ -88,10 +89,16 @@ export class Image extends pulumi.ComponentResource {
   /** The reference of one platform's image: what a target is given. Whoever uses it waits for the verification. */
   public platformRef(platform: string): pulumi.Output<string> {
     const ref = this.#refs.get(normalisePlatform(platform) ?? platform);
-    if (ref !== undefined) return ref;
-    throw new pulumi.RunError(
-      `platform ${JSON.stringify(platform)} is not planned for this image, only ${[...this.#refs.keys()].join(", ")}; add it to platforms`,
-    );
+    if (ref === undefined) {
+      refuse(this.#name, [
+        {
+          path: "platforms",
+          what: `lacks ${JSON.stringify(platform)}, which is asked for; planned are ${[...this.#refs.keys()].join(", ")}`,
+          fix: "add it",
+        },
+      ]);
+    }
+    return ref!;
   }
 }
 

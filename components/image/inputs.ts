@@ -67,11 +67,10 @@ function toRelative(path: string): string {
  * component itself. Credentials and secrets aren't in it: a rotated token is no change.
  */
 export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
-  const { registry, secrets, pullCredentials, context, dockerfile, namedContexts, ...others } =
-    args;
-  const { reasons: _, ...rest } = others;
+  const { registry, secrets, pullCredentials, context, dockerfile, namedContexts, ...rest } = args;
   return {
     ...rest,
+    reasons: undefined,
     ...(context !== undefined && { context: relativeContext(context) }),
     ...(dockerfile !== undefined && { dockerfile: relativePath(dockerfile) }),
     ...(namedContexts && {

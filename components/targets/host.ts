@@ -4,6 +4,7 @@ import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { describeProblems } from "../errors";
 import { Architecture, parseArchitecture } from "../platform";
+import { refuse } from "../refuse";
 import type { HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { watchContainer } from "./hostWatch";
@@ -51,7 +52,7 @@ export class HostTarget extends pulumi.ComponentResource {
         what: "has one of username and password",
         fix: "give both, or neither to use the credentials stored on the host",
       });
-    if (problems.length > 0) throw new pulumi.RunError(describeProblems(name, problems));
+    refuse(name, problems);
 
     // Credentials change from run to run and are no part of what is asked for.
     const { registry, ...settings } = args;

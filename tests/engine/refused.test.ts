@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import net from "node:net";
 import { promisify } from "node:util";
 import { createApp, registry, type AppProject, type Settings } from "./appProject";
-import { environment } from "./harness";
+import { environment, type RunResult } from "./harness";
 
 // What must be stopped before the target is touched. One App serves through all of it: each test tries something bad,
 // sees it refused, and finds the old release still serving.
@@ -27,6 +27,12 @@ async function refused(settings: Settings): Promise<string> {
   expect(await app.page()).toBe("release one on x86_64");
   expect(app.containers()).toEqual(containers);
   return output;
+}
+
+/** The faster of two runs: what a command takes, without this machine's noise. */
+async function fastest(run: () => Promise<RunResult>): Promise<RunResult> {
+  const [first, second] = [await run(), await run()];
+  return first.seconds < second.seconds ? first : second;
 }
 
 /** Never synchronously: the registry's front is served by this very process. */
@@ -113,12 +119,12 @@ it("a builder that accepts connections and says nothing, within two seconds", as
   try {
     await withBuilder(`tcp://127.0.0.1:${port}`, async (name) => {
       app.set({ image: both });
-      const quick = await app.project.preview();
+      const quick = await fastest(() => app.project.preview());
       app.set({ image: { ...both, builder: name } });
-      const slow = await app.project.preview({ expectFailure: true });
+      const slow = await fastest(() => app.project.preview({ expectFailure: true }));
       expect(slow.output).toContain(`builder "${name}" doesn't answer`);
-      // The engine's own time is that of the preview before; a second is for the machine's noise.
-      expect(slow.seconds - quick.seconds).toBeLessThan(3);
+      // Two seconds for the builder, and what an engine needs to end in an error instead of a plan.
+      expect(slow.seconds - quick.seconds).toBeLessThan(2.5);
     });
   } finally {
     sockets.forEach((socket) => socket.destroy());
@@ -143,14 +149,14 @@ it("a platform that the builder doesn't offer, with those that it does, in previ
 
 it("bad input, in one line, without a stack, as fast as an empty preview", async () => {
   app.project.write("index.js", "");
-  const empty = await app.project.preview();
+  const empty = await fastest(() => app.project.preview());
   app.set({ image: { platforms: ["linux/amd46"] } });
-  const bad = await app.project.preview({ expectFailure: true });
+  const bad = await fastest(() => app.project.preview({ expectFailure: true }));
   expect(bad.output).toContain(
     `error: web: image.platforms[0]: "linux/amd46" is no platform of a Linux image; write os/`,
   );
   expect(bad.output).not.toMatch(/^\s+at /m);
-  expect(bad.seconds).toBeLessThan(empty.seconds * 1.5 + 0.5);
+  expect(bad.seconds).toBeLessThan(empty.seconds * 1.5);
 });
 
 it("nothing of all this was deployed, and the first settings are still what runs", async () => {

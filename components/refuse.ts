@@ -1,0 +1,16 @@
+import * as pulumi from "@pulumi/pulumi";
+import { describeProblems, type Problem } from "./errors";
+
+/**
+ * Ends the program with the problems, a line each and without a stack. Does nothing where there are none.
+ *
+ * @throws pulumi.RunError
+ */
+export function refuse(name: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) return;
+  const error = new pulumi.RunError(describeProblems(name, problems));
+  // Pulumi prints the message alone, but formats the stack first, for which Node 20 takes half a minute where frames
+  // are mapped to sources that aren't there.
+  error.stack = error.message;
+  throw error;
+}
