@@ -2,6 +2,7 @@ import { stopBuildkit, stopContainerBuilder } from "./buildkit";
 import { stopEngine } from "./docker";
 import { type Environment, ensureEnvironment, lockEnvironment } from "./environment";
 import type { Log } from "./log";
+import { endOrphanedPlugins } from "./orphans";
 import { installedPackages } from "./packages";
 import { cacheDir, stateDir } from "./paths";
 import { removeEmulation } from "./qemu";
@@ -40,6 +41,7 @@ async function stopServices(environment: Environment | undefined, log: Log): Pro
   const release = await lockEnvironment(log);
   try {
     const stopped: string[] = [];
+    await endOrphanedPlugins();
     if (await stopRegistry()) stopped.push("the registry");
     const inContainer =
       environment && stopContainerBuilder(environment.docker, environment.env.DOCKER_HOST ?? "");

@@ -7,13 +7,19 @@ import { LocalError } from "./errors";
 import { must, run, waitFor } from "./exec";
 import { acquireLock } from "./lock";
 import type { Log } from "./log";
+import { endOrphanedPlugins } from "./orphans";
 import { checkout, stateDir, writeAtomically } from "./paths";
 import { freePort } from "./ports";
 import { addMissing, detach, encryptionSalt, hasKey } from "./stackConfig";
 
-/** The project and the stack that the commands work on. */
-export const project = "multiarch";
+/** The project that the commands work on, by the name in the checkout's own file: whoever starts from this one renames it. */
+export const project = projectName(readFileSync(join(checkout, "Pulumi.yaml"), "utf8"));
+/** Its stack. */
 export const stackName = "local";
+
+function projectName(text: string): string {
+  return /^name:\s*["']?([\w.-]+)/m.exec(text)?.[1] ?? "multiarch";
+}
 
 const backend = (...parts: string[]) => stateDir("backend", ".pulumi", ...parts);
 const stateFile = () => backend("stacks", project, `${stackName}.json`);
@@ -166,6 +172,7 @@ export async function clearLeftovers(environment: Environment, log: Log): Promis
   }
   if (pulumiLocks().some((lock) => !lock.alive)) {
     log.info("  ! a Pulumi run was killed here and left its lock; clearing it (pulumi cancel)");
+    await endOrphanedPlugins();
     const cancel = ["cancel", "--yes", "--stack", stackName];
     await must(environment.pulumi, cancel, { cwd: checkout, env });
   }

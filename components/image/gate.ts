@@ -52,7 +52,7 @@ export class Gate {
       name,
       {
         create: "node -",
-        stdin: readFileSync(join(__dirname, "verify.js"), "utf8"),
+        stdin: program(),
         environment: {
           MULTIARCH_VERIFY: settings,
           ...(args.username === undefined ? {} : { MULTIARCH_REGISTRY_USERNAME: args.username }),
@@ -79,6 +79,21 @@ export class Gate {
   passed<T>(value: pulumi.Output<T>): pulumi.Output<T> {
     return pulumi.all([value, this.#urn]).apply(([unwrapped]) => unwrapped) as pulumi.Output<T>;
   }
+}
+
+/**
+ * The verification program as one text for `node -`, which needs no file beside it: each module in a function, as Node
+ * itself wraps modules, with a `require` that knows the ones before it.
+ */
+export function program(): string {
+  const modules = ["./registryClient", "./verify"].map((name) => {
+    const source = readFileSync(join(__dirname, `${name}.js`), "utf8");
+    return `(function (module, require) {\n${source}\n})((modules["${name}"] = { exports: {} }), find);\n`;
+  });
+  return `const modules = {};
+const find = (name) => modules[name]?.exports ?? require(name);
+${modules.join("")}find("./verify").main();
+`;
 }
 
 /** An engine that previews says nothing, or an empty text, where the program will run. */

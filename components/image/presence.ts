@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ImageArgs } from "./imageArgs";
-import { exists } from "./verify";
+import { exists } from "./registryClient";
 
 /** Asks the registry whether it lacks a reference; no answer, or an unclear one, is no "yes". */
 export function isMissing(

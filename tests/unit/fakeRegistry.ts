@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as http from "node:http";
 import * as https from "node:https";
-import type { AddressInfo } from "node:net";
+import { connect, type AddressInfo, type Socket } from "node:net";
 
 export const types = {
   index: "application/vnd.oci.image.index.v1+json",
@@ -141,6 +141,46 @@ export class FakeRegistry {
         "vnd.docker.reference.type": "attestation-manifest",
       },
     };
+  }
+}
+
+/** A proxy that knows CONNECT only, leads wherever it is told to, and records what it was asked. */
+export class FakeProxy {
+  readonly seen: { target: string; authorization: string | undefined }[] = [];
+  /** What it says to everybody. */
+  status = 200;
+  /** `host:port`. */
+  host = "";
+  readonly #server: http.Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(behind: string, tls?: { key: string; cert: string }) {
+    this.#server = tls ? https.createServer(tls) : http.createServer();
+    this.#server.on("connection", (socket: Socket) => this.#sockets.add(socket));
+    this.#server.on("connect", (request: http.IncomingMessage, socket: Socket) => {
+      const authorization = request.headers["proxy-authorization"];
+      this.seen.push({ target: request.url ?? "", authorization });
+      if (this.status !== 200) return socket.end(`HTTP/1.1 ${this.status} No\r\n\r\n`);
+      const [host, port] = behind.split(":");
+      const back = connect(Number(port), host);
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      socket.pipe(back).pipe(socket);
+      socket.on("error", () => back.destroy()).on("close", () => back.destroy());
+      return back.on("error", () => socket.destroy());
+    });
+  }
+
+  /** @param behind where all tunnels lead, whatever they ask for */
+  static async start(behind: string, tls?: { key: string; cert: string }): Promise<FakeProxy> {
+    const proxy = new FakeProxy(behind, tls);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
+    proxy.host = `127.0.0.1:${(proxy.#server.address() as AddressInfo).port}`;
+    return proxy;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
   }
 }
 

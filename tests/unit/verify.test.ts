@@ -1,14 +1,15 @@
 import { spawn } from "node:child_process";
-import { createReadStream, mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generate } from "selfsigned";
-import { inspect, exists, spell, verify, credentialsFor } from "../../components/image/verify";
+import { program } from "../../components/image/gate";
+import { credentialsFor, exists, proxyFor } from "../../components/image/registryClient";
+import { inspect, spell, verify } from "../../components/image/verify";
 import { normalisePlatform } from "../../components/platform";
-import { FakeRegistry, answer, basicOf, sha256, types } from "./fakeRegistry";
+import { FakeProxy, FakeRegistry, answer, basicOf, sha256, types } from "./fakeRegistry";
 
-const program = join(__dirname, "../../components/image/verify.js");
 const amd64 = { os: "linux", architecture: "amd64" };
 const arm64 = { os: "linux", architecture: "arm64" };
 const both = ["linux/amd64", "linux/arm64"];
@@ -47,7 +48,7 @@ function run(
     child.stdout.on("data", (chunk) => (stdout += chunk));
     child.stderr.on("data", (chunk) => (stderr += chunk));
     child.on("close", (status) => resolve({ status, stdout, stderr }));
-    createReadStream(program).pipe(child.stdin);
+    child.stdin.end(program());
   });
 }
 
@@ -129,6 +130,19 @@ describe("the program on stdin", () => {
     expect(bad.stderr).toContain("with the credentials given");
     expect(bad.stderr).not.toContain("canary");
     expect(bad.stderr).not.toContain(basicOf("ann", "wrong-canary"));
+  });
+
+  test("is one text of Node's built-ins, which looks for nothing in the folder it runs in", async () => {
+    for (const name of ["verify", "registryClient"])
+      writeFileSync(join(docker, `${name}.js`), 'throw new Error("the folder\'s own")');
+    const settings = {
+      reference: registry.reference(twoPlatforms().index.digest),
+      platforms: both,
+    };
+    expect(await run(settings)).toMatchObject({ status: 0, stderr: "" });
+    const names = [...program().matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name]) => name);
+    expect(names).toContain("./registryClient");
+    expect(names.filter((name) => !name?.startsWith("node:"))).toEqual(["./registryClient"]);
   });
 
   test("refuses settings that it can't read", async () => {
@@ -419,6 +433,20 @@ describe("credentials", () => {
     await service.stop();
   });
 
+  test("a realm may have a query, which isn't mistaken for the challenge's own parameters", async () => {
+    const { index } = twoPlatforms();
+    const realm = `http://${registry.host}/token?account=a&service=no`;
+    registry.intercept = (request, response) => {
+      const url = new URL(request.url ?? "", "http://localhost");
+      if (url.pathname === "/token")
+        return answer(response, 200, { token: url.search.includes("&service=yes&") && "good" });
+      if (request.headers.authorization === "Bearer good") return false;
+      const challenge = `Basic realm="x", Bearer realm="${realm}",service=yes`;
+      return answer(response, 401, {}, { "www-authenticate": challenge });
+    };
+    await inspect(registry.reference(index.digest), {}, quick);
+  });
+
   test("without credentials the token is asked for anonymously", async () => {
     const { index } = twoPlatforms();
     const service = await bearer(
@@ -591,6 +619,155 @@ describe("a registry with TLS", () => {
     const held = await inspect(secure.reference("1"), {}, { ...quick, certificates });
     expect(held.platforms).toEqual(both);
     expect(await exists(secure.reference("1"), {}, { certificates })).toBe("present");
+  });
+});
+
+describe("a proxy", () => {
+  let pair: { key: string; cert: string };
+  let secure: FakeRegistry;
+  let proxy: FakeProxy;
+  const reference = "registry.test/app:1";
+  const to = (login = "") => `http://${login}${proxy.host}`;
+
+  beforeAll(async () => {
+    const altNames = [
+      { type: 2 as const, value: "registry.test" },
+      { type: 7 as const, ip: "127.0.0.1" },
+    ];
+    const made = await generate([{ name: "commonName", value: "registry.test" }], {
+      keySize: 2048,
+      extensions: [{ name: "subjectAltName", altNames }],
+    });
+    pair = { key: made.private, cert: made.cert };
+  });
+
+  beforeEach(async () => {
+    secure = await FakeRegistry.start(pair);
+    secure.index([secure.image(amd64), secure.image(arm64)], { tag: "1" });
+    proxy = await FakeProxy.start(secure.host);
+    process.env.SSL_CERT_FILE = join(docker, "ca.pem");
+    writeFileSync(process.env.SSL_CERT_FILE, pair.cert);
+  });
+
+  afterEach(async () => {
+    await proxy.stop();
+    await secure.stop();
+  });
+
+  test.each(["HTTPS_PROXY", "https_proxy"])("is asked for a tunnel, by %s", async (name) => {
+    const settings = { reference, platforms: both };
+    const started = Date.now();
+    expect(await run(settings, { [name]: to("ann:p%40ss@") })).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(Date.now() - started).toBeLessThan(5000); // no tunnel holds the program
+    expect(secure.seen).toHaveLength(5);
+    const expected = { target: "registry.test:443", authorization: basicOf("ann", "p@ss") };
+    expect(proxy.seen).toEqual(secure.seen.map(() => expected));
+    expect(secure.seen.map(({ authorization }) => authorization)).not.toContain(
+      expected.authorization,
+    );
+  });
+
+  test("is asked without a scheme, without a login, and by a quick look", async () => {
+    process.env.HTTPS_PROXY = proxy.host;
+    expect(await exists("registry.test:5443/app:1")).toBe("present");
+    expect(proxy.seen).toEqual([{ target: "registry.test:5443", authorization: undefined }]);
+  });
+
+  test("may itself speak TLS", async () => {
+    const outer = await FakeProxy.start(secure.host, pair);
+    const environment = { HTTPS_PROXY: `https://ann:secret@${outer.host}` };
+    expect(await run({ reference, platforms: both }, environment)).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(outer.seen[0]?.authorization).toBe(basicOf("ann", "secret"));
+    await outer.stop();
+  });
+
+  test("isn't asked for loopback addresses, with or without TLS", async () => {
+    process.env.HTTPS_PROXY = process.env.HTTP_PROXY = to();
+    await inspect(secure.reference("1"), {}, quick);
+    await inspect(registry.reference(twoPlatforms().index.digest), {}, quick);
+    expect(proxy.seen).toEqual([]);
+  });
+
+  test("that refuses is named, without its password", async () => {
+    process.env.HTTPS_PROXY = to("ann:canary@");
+    proxy.status = 407;
+    const started = Date.now();
+    expect(await refusal(inspect(reference, {}, quick))).toBe(
+      `the proxy ${proxy.host} doesn't let registry.test:443 be reached (407): ` +
+        "check user and password in HTTPS_PROXY, or name it in NO_PROXY",
+    );
+    proxy.status = 403;
+    expect(await refusal(inspect(reference, {}, quick))).toContain("(403): have it allowed there");
+    expect(Date.now() - started).toBeLessThan(1000);
+  });
+
+  test("that can't reach the registry is asked again, then named", async () => {
+    process.env.HTTPS_PROXY = to("ann:canary@");
+    proxy.status = 502;
+    expect(await refusal(inspect(reference, {}, { ...quick, total: 900 }))).toBe(
+      `can't reach the registry registry.test through the proxy ${proxy.host} (502 for CONNECT): is it running, and is the address right?`,
+    );
+    expect(proxy.seen.length).toBeGreaterThan(1);
+    expect(await exists(reference)).toBe("unknown");
+    await proxy.stop();
+    expect(await refusal(inspect(reference, {}, { ...quick, total: 600 }))).toContain(
+      `through the proxy ${proxy.host} (connect ECONNREFUSED`,
+    );
+    proxy = await FakeProxy.start(secure.host);
+  });
+
+  test.each(["socks5://proxy.test", "http://", "://"])("%s is none", async (address) => {
+    process.env.HTTPS_PROXY = address;
+    expect(await refusal(inspect(reference, {}, quick))).toContain("HTTPS_PROXY is no proxy's");
+  });
+
+  test.each([
+    ["*", true],
+    ["registry.test", true],
+    ["other.test, REGISTRY.test", true],
+    ["test", true],
+    [".test", true],
+    ["*.test", true],
+    [".registry.test", false],
+    ["istry.test", false],
+    ["registry.test:443", true],
+    ["registry.test:5000", false],
+    ["", false],
+    [",", false],
+    ["10.0.0.0/8", false],
+  ])("NO_PROXY=%j leaves registry.test to itself: %p", (list, direct) => {
+    for (const name of ["NO_PROXY", "no_proxy"]) {
+      process.env = { HTTPS_PROXY: to(), [name]: list };
+      expect(proxyFor(new URL("https://registry.test")) === undefined).toBe(direct);
+    }
+  });
+
+  test.each([
+    ["10.1.2.3", "10.0.0.0/8", true],
+    ["10.1.2.3", "10.1.2.3", true],
+    ["10.1.2.3:5000", "10.1.2.3:5000", true],
+    ["10.1.2.3", "192.168.0.0/16,10.1.2.4,10.0.0.0/99,x/8", false],
+    ["[2001:db8::1]:5000", "2001:db8::/32", true],
+    ["[2001:db8::1]", "2001:db8::1", true],
+    ["[2001:db8::1]", "10.0.0.0/8,2001:db8::2", false],
+  ])("https://%s, NO_PROXY=%j: %p", (host, list, direct) => {
+    process.env = { HTTPS_PROXY: to(), NO_PROXY: list };
+    expect(proxyFor(new URL(`https://${host}`)) === undefined).toBe(direct);
+  });
+
+  test("HTTP_PROXY is for plain http, and so never used; the spelling in capitals comes first", () => {
+    const url = new URL("https://registry.test");
+    process.env = { HTTP_PROXY: to(), http_proxy: to() };
+    expect(proxyFor(url)).toBeUndefined();
+    process.env = { HTTPS_PROXY: "http://one:1", https_proxy: "http://two:2" };
+    expect(proxyFor(url)?.host).toBe("one:1");
+    expect(proxyFor(new URL("http://registry.test"))).toBeUndefined();
   });
 });
 

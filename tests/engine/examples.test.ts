@@ -1,0 +1,65 @@
+import fs from "node:fs";
+import path from "node:path";
+import { createProject, environment, NOTHING } from "./harness";
+
+// Each program that the documentation shows, on the real engine. A preview builds nothing, so neither base images nor
+// credentials are needed; what an `up` does is app.test.ts's matter.
+
+const checkout = path.resolve(__dirname, "../..");
+const read = (file: string) => fs.readFileSync(path.join(checkout, file), "utf8");
+
+/** The files of a folder, with the path that each is to have in the project. */
+function folder(from: string, to: string): Record<string, string> {
+  const names = fs.readdirSync(path.join(checkout, from));
+  return Object.fromEntries(names.map((name) => [path.join(to, name), read(`${from}/${name}`)]));
+}
+
+// App, Image, its one platform, index, gate, HostTarget, pull and release.
+const one = { ...NOTHING, create: 8 };
+
+it("examples/host is previewed: one platform, which follows from the architecture", async () => {
+  const project = await createProject({
+    name: "multiarch-host",
+    program: "",
+    files: { ...folder("examples/host", ""), ...folder("examples/web", "../web") },
+    config: {
+      registryAddress: environment().registry.address,
+      repository: "examples/host",
+      builder: environment().builder,
+    },
+  });
+  const { output, summary } = await project.preview();
+  expect(output).toContain("platforms: linux/amd64 (host.architecture)");
+  expect(output).toContain("building linux/amd64 natively on builder");
+  expect(summary).toEqual(one);
+
+  await project.pulumi(["config", "set", "architecture", "arm64"]);
+  const arm = await project.preview();
+  expect(arm.output).toContain("platforms: linux/arm64 (host.architecture)");
+  expect(arm.output).toContain("building linux/arm64 emulated by QEMU on builder");
+
+  await project.pulumi(["config", "rm", "repository"]);
+  const missing = await project.preview({ expectFailure: true });
+  expect(missing.output).toContain("'repository'");
+  await project.dispose();
+});
+
+it("the program in the README is previewed as it stands there", async () => {
+  const program = /```ts\n([^`]*new multiarch\.App[^`]*)```/.exec(read("README.md"))?.[1];
+  expect(program).toBeDefined();
+  const project = await createProject({
+    name: "readme",
+    program: "",
+    files: {
+      ...folder("examples/web", "app"),
+      "index.ts": program!,
+      "package.json": `{ "name": "readme", "main": "index.ts" }`,
+      "Pulumi.yaml": "name: readme\nruntime: nodejs\nmain: index.ts\n",
+    },
+    config: { registryPassword: "none" },
+  });
+  const { output, summary } = await project.preview();
+  expect(output).toContain("platforms: linux/amd64 (host.architecture)");
+  expect(summary).toEqual(one);
+  await project.dispose();
+});
