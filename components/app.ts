@@ -3,10 +3,10 @@ import { Checker, isFields } from "./check";
 import type { Problem } from "./errors";
 import { Image } from "./image/image";
 import type { ImageArgs } from "./image/imageArgs";
-import { recordedArgs } from "./image/inputs";
+import { recordedArgs, registryAccess } from "./image/inputs";
 import { builderProblems, imageProblems } from "./image/imageProblems";
 import { describePlan, makePlan, type Plan, type Requirement } from "./plan";
-import { type Architecture, parseArchitecture, platformOf } from "./platform";
+import { Architecture, parseArchitecture, platformOf } from "./platform";
 import { refuse } from "./refuse";
 import { type HostArgs, HostTarget, hostProblems } from "./targets/host";
 
@@ -67,7 +67,7 @@ export class App extends pulumi.ComponentResource {
         {
           ...args.host,
           image: this.image.platformRef(platformOf(hostArchitecture(args.host)!)),
-          registry: args.image.registry,
+          registry: registryAccess(args.image),
         },
         { parent: this },
       );
@@ -99,7 +99,8 @@ function planApp(args: AppArgs): Plan {
 
 /** Undefined where the text names no architecture, which the host's own check reports. */
 function hostArchitecture(host: HostArgs): Architecture | undefined {
-  return parseArchitecture(host.architecture ?? "x86_64");
+  const given: unknown = host.architecture ?? Architecture.X86_64;
+  return typeof given === "string" ? parseArchitecture(given) : undefined;
 }
 
 function appProblems(args: AppArgs, plan: Plan): Problem[] {

@@ -15,8 +15,9 @@ export function isFields(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Collects what is wrong with a user's arguments, each with the path of the field. Values that are known later and
- * fields that are absent pass; every method says whether the value is there, plain and good.
+ * Collects what is wrong with a user's arguments, each with the path of the field. Fields that are absent pass, and so do
+ * single values that are known later; what holds them (objects, lists, maps) must be plain, for it decides which resources
+ * there are. Every method says whether the value is there, plain and good.
  */
 export class Checker {
   readonly problems: Problem[] = [];
@@ -26,9 +27,19 @@ export class Checker {
     return false;
   }
 
+  /** The value is known now. */
+  plain(value: unknown, path: string): boolean {
+    if (!isLater(value)) return value !== undefined;
+    return this.add(
+      path || "args",
+      "is an output or a promise, and must be known before anything is made",
+      "write the value itself; what it holds may be outputs",
+    );
+  }
+
   /** The value is an object that holds known fields only. */
   fields(value: unknown, path: string, known: Iterable<string>): value is Record<string, unknown> {
-    if (value === undefined || isLater(value)) return false;
+    if (!this.plain(value, path)) return false;
     const names = [...known];
     if (!isFields(value)) {
       return this.add(
@@ -57,7 +68,7 @@ export class Checker {
   }
 
   flag(value: unknown, path: string): value is boolean {
-    if (value === undefined || isLater(value)) return false;
+    if (!this.plain(value, path)) return false;
     return (
       typeof value === "boolean" ||
       this.add(path, `must be true or false, got ${show(value)}`, "write one of them")
@@ -75,7 +86,7 @@ export class Checker {
   }
 
   oneOf(value: unknown, path: string, allowed: readonly string[]): value is string {
-    if (value === undefined || isLater(value)) return false;
+    if (!this.plain(value, path)) return false;
     if (typeof value !== "string" || !allowed.includes(value)) {
       return this.add(
         path,
@@ -87,7 +98,7 @@ export class Checker {
   }
 
   list(value: unknown, path: string, example: string): value is unknown[] {
-    if (value === undefined || isLater(value)) return false;
+    if (!this.plain(value, path)) return false;
     return (
       Array.isArray(value) ||
       this.add(path, `must be a list, got ${show(value)}`, `write ${example}`)
@@ -96,18 +107,24 @@ export class Checker {
 
   texts(value: unknown, path: string, example: string): value is string[] {
     if (!this.list(value, path, `[${example}]`)) return false;
-    return value.map((item, index) => this.text(item, `${path}[${index}]`, example)).every(Boolean);
+    return value
+      .map((item, index) => {
+        const at = `${path}[${index}]`;
+        return this.plain(item ?? null, at) && this.text(item ?? null, at, example);
+      })
+      .every(Boolean);
   }
 
   /** An object from names to texts; its values may be known later. */
   textMap(value: unknown, path: string, example: string): value is Record<string, unknown> {
-    if (value === undefined || isLater(value)) return false;
+    if (!this.plain(value, path)) return false;
     if (!isFields(value)) {
       return this.add(path, `must map names to texts, got ${show(value)}`, `write ${example}`);
     }
     for (const [name, text] of Object.entries(value)) {
       if (typeof text === "string" || isLater(text)) continue;
-      this.add(`${path}.${name}`, `must be a text, got ${show(text)}`, `write ${example}`);
+      // The value isn't shown: it may be a secret.
+      this.add(`${path}.${name}`, `must be a text, got ${typeof text}`, `write ${example}`);
     }
     return true;
   }

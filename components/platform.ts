@@ -128,11 +128,6 @@ export function sortPlatforms(platforms: Iterable<string>): string[] {
   return [...new Set(platforms)].sort();
 }
 
-/** Whether an image for `platform` runs natively on a machine of `architecture`, 32-bit ancestors included. */
-export function runsOn(platform: string, architecture: Architecture): boolean {
-  return platform === platformOf(architecture);
-}
-
 /** `linux/arm64` → `linux-arm64`: for names of resources and tags, which may hold no slash. */
 export function platformSlug(platform: string): string {
   return platform.replaceAll("/", "-");

@@ -55,18 +55,16 @@ async function install() {
   );
   try {
     if (installed()) return;
-    console.error("installing the npm packages that package-lock.json names (npm install)");
-    // Not `npm ci`: it refuses a lock file that lacks the optional packages of other systems, and not every
-    // registry has those. `--no-save` takes the locked versions and leaves the lock file alone just the same.
+    console.error("installing the npm packages that package-lock.json names (npm ci)");
     // No install scripts: nothing here needs one, and this package's own `prepare` would compile it.
-    const args = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+    const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
     const npm = spawnSync("npm", [...args, "--loglevel=error"], {
       cwd: root,
       stdio: ["ignore", 2, 2],
     });
     if (npm.status !== 0) {
       fail(
-        `npm install failed${npm.error ? ` (${npm.error.message})` : ""}; its own words are above. It needs the ` +
+        `npm ci failed${npm.error ? ` (${npm.error.message})` : ""}; its own words are above. It needs the ` +
           `npm registry: check \`npm config get registry\` and the network, then run the same command again.`,
       );
     }

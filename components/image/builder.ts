@@ -11,7 +11,7 @@ export type BuilderFacts =
       readonly own: readonly string[];
     }
   /** No builder of that name on this machine. */
-  | { readonly state: "missing" }
+  | { readonly state: "missing"; readonly name: string }
   /** It is there, and doesn't answer. */
   | { readonly state: "unreachable"; readonly endpoint: string; readonly detail: string }
   /** Neither the Docker client nor buildx can be started here, so nothing can be told. */
@@ -32,13 +32,11 @@ export function inspectBuilder(name?: string): Promise<BuilderFacts> {
   return new Promise((resolve) => {
     execFile("docker", args, { timeout: patience + 500 }, (error, stdout, stderr) => {
       if (error === null) return resolve(parseInspect(stdout));
-      if (/no builder .* found/.test(stderr)) return resolve({ state: "missing" });
+      const absent = /no builder "(.*)" found/.exec(stderr)?.[1];
+      if (absent !== undefined) return resolve({ state: "missing", name: absent });
+      // buildx tells of a silent builder by itself, within its own time: here the client is what is slow, on a busy machine.
       if (error.killed) {
-        return resolve({
-          state: "unreachable",
-          endpoint: "",
-          detail: "no answer within 2 seconds",
-        });
+        return resolve({ state: "unknown", detail: "docker took more than 2 seconds to answer" });
       }
       const detail = error.code === "ENOENT" ? "there is no docker command" : lastLine(stderr);
       return resolve({ state: "unknown", detail });

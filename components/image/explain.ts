@@ -65,23 +65,39 @@ const explanations: readonly Explanation[] = [
       `another one, or put a registry that takes them in front of it`,
   },
   {
-    pattern: /\b401\b|unauthorized|no basic auth credentials|authentication required/i,
+    pattern: /pull access denied|failed to (resolve|do) [^\n]*metadata[^\n]*(401|403|denied)/i,
+    say: ({ path }) =>
+      `a base image can't be pulled: it doesn't exist, or needs credentials (${path("pullCredentials")}, or \`docker login\` to its registry)`,
+  },
+  {
+    pattern: /docker\.sock[^\n]*permission denied|permission denied[^\n]*docker\.sock/i,
+    say: () =>
+      "the user that runs Pulumi may not use the Docker engine: add it to the group docker, or set DOCKER_HOST",
+  },
+  {
+    pattern: /cache[^\n]*400 bad request|400 bad request[^\n]*cache/i,
+    say: ({ registry, path }) =>
+      `${registry} doesn't take caches as OCI images: set ${path("cache.enabled")} to false, or update the registry`,
+  },
+  {
+    pattern:
+      /status[^\n]*\b401\b|401 unauthorized|unauthorized|no basic auth credentials|authentication required/i,
     say: ({ registry, credentials, path }) =>
       `${registry} didn't accept ${whose(credentials, path)}: ${renew(registry, credentials, path)}`,
   },
   {
-    pattern: /\b403\b|forbidden|denied/i,
+    pattern: /status[^\n]*\b403\b|403 forbidden|\bdenied: |insufficient_scope/i,
     say: ({ registry, credentials, path }) =>
       `${registry} refused what was asked with ${whose(credentials, path)}: they lack the right to push to this repository, ` +
       `or have expired: ${renew(registry, credentials, path)}`,
   },
   {
-    pattern: /\b(429|too ?many ?requests)\b/i,
+    pattern: /status[^\n]*\b429\b|too ?many ?requests/i,
     say: ({ registry }) =>
       `${registry} or the base image's registry limits requests: wait, or log in for a higher limit`,
   },
   {
-    pattern: /\b(500|502|503|504)\b[^\n]*|service unavailable|bad gateway/i,
+    pattern: /status[^\n]*\b(500|502|503|504)\b|service unavailable|bad gateway/i,
     say: ({ registry }) =>
       `${registry} isn't well at the moment. Nothing was deployed; the next \`pulumi up\` sends only what is missing`,
   },
@@ -116,7 +132,9 @@ const explanations: readonly Explanation[] = [
 
 /** The sentence that explains a raw error of BuildKit, of a registry or of the provider; undefined where none fits. */
 export function explain(raw: string, place: ErrorPlace): string | undefined {
-  return explanations.find(({ pattern }) => pattern.test(raw))?.say(place);
+  // A step's own command is the user's text, and may hold any word.
+  const said = raw.replace(/process "[^\n]*" did not/g, "a process did not");
+  return explanations.find(({ pattern }) => pattern.test(said))?.say(place);
 }
 
 function who(builder: string | undefined): string {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { local } from "@pulumi/command";
+import { Command } from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
 
 /** What the registry was seen to hold. */
@@ -20,6 +20,8 @@ export interface VerifiedImage {
 
 /** What has to be there before anything is deployed. */
 export interface GateArgs {
+  /** Whose image it is, and the user's field where one names it, for messages: `App web: image.ref`. */
+  readonly name: string;
   /** The index or image to look at. */
   readonly reference: pulumi.Input<string>;
   /** Platforms that it must hold, each with the user's fields that ask for it. */
@@ -42,13 +44,14 @@ export class Gate {
 
   constructor(name: string, args: GateArgs, opts: pulumi.CustomResourceOptions) {
     const settings = pulumi.jsonStringify({
+      name: args.name,
       reference: args.reference,
       platforms: Object.keys(args.requiredBy),
       requiredBy: args.requiredBy,
       images: args.images,
       exact: args.images !== undefined,
     });
-    const command = new local.Command(
+    const command = new Command(
       name,
       {
         create: "node -",
@@ -65,7 +68,7 @@ export class Gate {
         addPreviousOutputInEnv: false,
       },
       // The program's text and the environment change without meaning anything new; a replacement takes them as they are.
-      { ...opts, ignoreChanges: ["stdin", "environment"] },
+      { ...opts, ignoreChanges: ["stdin", "environment"], protect: false },
     );
     this.#urn = command.urn;
     // stdout is secret because the environment is; what the program prints holds no credential.

@@ -3,16 +3,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { makePlan, type Plan } from "../plan";
 import { normalisePlatform, platformSlug } from "../platform";
 import { refuse } from "../refuse";
+import { fieldPath, scopedName, uniqueName } from "../scope";
 import { cacheTag, contentTag } from "./cache";
 import { Gate } from "./gate";
 import { CacheMode, type ImageArgs } from "./imageArgs";
 import {
-  credentialsOf,
   dockerfileOf,
   exportOf,
   ownRegistry,
   pullRegistries,
   recordedArgs,
+  registryAccess,
   relativeContext,
   repositoryOf,
   secretValues,
@@ -55,9 +56,6 @@ export class Image extends pulumi.ComponentResource {
   /** Reference, digest and size of each platform's image. */
   public readonly images: pulumi.Output<PlatformImage[]>;
 
-  readonly #name: string;
-  readonly #refs: ReadonlyMap<string, pulumi.Output<string>>;
-
   constructor(name: string, args: ImageArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = makePlan({
       requirements: [],
@@ -72,8 +70,7 @@ export class Image extends pulumi.ComponentResource {
     ]);
     super("multiarch:index:Image", name, recordedArgs(args, plan), opts);
     const built = buildOrTake(this, name, args, plan, opts?.parent);
-    this.#name = name;
-    this.#refs = built.refs;
+    builtBy.set(this, { ...built, name });
     this.imageUri = built.imageUri;
     this.digest = built.imageUri.apply(digestOf);
     this.platforms = built.platforms;
@@ -88,25 +85,33 @@ export class Image extends pulumi.ComponentResource {
 
   /** The reference of one platform's image: what a target is given. Whoever uses it waits for the verification. */
   public platformRef(platform: string): pulumi.Output<string> {
-    const ref = this.#refs.get(normalisePlatform(platform) ?? platform);
+    const { name, refs, deployed } = builtBy.get(this)!;
+    const normalised = normalisePlatform(platform) ?? platform;
+    const ref = refs.get(normalised);
     if (ref === undefined) {
-      refuse(this.#name, [
+      refuse(name, [
         {
           path: "platforms",
-          what: `lacks ${JSON.stringify(platform)}, which is asked for; planned are ${[...this.#refs.keys()].join(", ")}`,
+          what: `lacks ${JSON.stringify(platform)}, which is asked for; planned are ${[...refs.keys()].join(", ")}`,
           fix: "add it",
         },
       ]);
     }
+    deployed.set(normalised, ref!);
     return ref!;
   }
 }
+
+/** What an image's own methods need. Not in fields: Pulumi would take even private ones for outputs of the component. */
+const builtBy = new WeakMap<Image, Built & { readonly name: string }>();
 
 interface Built {
   readonly imageUri: pulumi.Output<string>;
   readonly platforms: pulumi.Output<string[]>;
   readonly images: pulumi.Output<PlatformImage[]>;
   readonly refs: ReadonlyMap<string, pulumi.Output<string>>;
+  /** The references that targets asked for. */
+  readonly deployed: Map<string, pulumi.Output<string>>;
 }
 
 function buildOrTake(
@@ -118,7 +123,7 @@ function buildOrTake(
 ): Built {
   return args.ref === undefined
     ? build(image, name, args, plan, parent)
-    : take(image, name, args, args.ref, plan);
+    : take(image, name, args, args.ref, plan, parent);
 }
 
 /** A finished image: what it holds is what the gate saw. */
@@ -128,10 +133,16 @@ function take(
   args: ImageArgs,
   ref: pulumi.Input<string>,
   plan: Plan,
+  parent: pulumi.Resource | undefined,
 ): Built {
   const gate = new Gate(
     `${name}-verified`,
-    { reference: ref, requiredBy: plan.requiredBy, ...credentialsOf(args) },
+    {
+      name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", "ref")}`,
+      reference: ref,
+      requiredBy: plan.requiredBy,
+      ...registryAccess(args),
+    },
     { parent: image },
   );
   const imageUri = gate.report.apply((report) => report.reference);
@@ -140,12 +151,14 @@ function take(
   );
   const refOf = (platform: string) =>
     images.apply((all) => all.find((one) => one.platform === platform)?.ref ?? missing(platform));
-  watchPresence(image, imageUri, args, "");
+  const deployed = new Map<string, pulumi.Output<string>>();
+  watchPresence(image, { index: imageUri, deployed, access: registryAccess(args), rebuild: "" });
   const platforms = images.apply((all) => all.map((one) => one.platform));
   return {
     imageUri,
     platforms,
     images,
+    deployed,
     refs: new Map(plan.platforms.map((one) => [one, refOf(one)])),
   };
 }
@@ -159,20 +172,20 @@ function build(
   parent: pulumi.Resource | undefined,
 ): Built {
   const repository = repositoryOf(args);
+  const access = registryAccess(args);
   const preflight: PreflightArgs = {
-    id: [identity(parent)?.__name, name].filter(Boolean).join("/"),
+    id: uniqueName(name, parent),
     resource: image,
-    path: (field) =>
-      identity(parent)?.__pulumiType === "multiarch:index:App" ? `image.${field}` : field,
+    path: (field) => fieldPath(parent, "image", field),
     registry: repository.apply((text) => text.slice(0, text.indexOf("/"))),
     credentials: args.registry?.username === undefined ? "stored" : "given",
-    isMissing: (reference) => settled(isMissing(reference, args.registry)),
-    buildArgs: args.buildArgs ?? {},
+    isMissing: (reference) => settled(isMissing(reference, access)),
+    published: { buildArgs: args.buildArgs ?? {}, labels: args.labels ?? {} },
   };
   const digests = new Map<string, pulumi.Output<string>>();
   const resources: dockerBuild.Image[] = [];
   for (const platform of plan.platforms) {
-    const resource = platformImage(image, name, args, platform, repository, preflight);
+    const resource = platformImage(image, name, args, platform, repository, preflight, parent);
     resources.push(resource);
     // Where a build is due but not done in preview, the provider says "": that is unknown, never a digest.
     digests.set(
@@ -193,10 +206,11 @@ function build(
   const gate = new Gate(
     `${name}-verified`,
     {
+      name: preflight.id,
       reference,
       requiredBy: plan.requiredBy,
       images: Object.fromEntries(digests),
-      ...credentialsOf(args),
+      ...access,
     },
     { parent: image },
   );
@@ -208,9 +222,11 @@ function build(
   const rebuild = pulumi
     .all([...resources, index, ...tagged].map((resource) => resource.urn))
     .apply((urns) => `pulumi up ${urns.map((urn) => `--replace '${urn}'`).join(" ")}`);
-  watchPresence(image, reference, args, rebuild);
+  const deployed = new Map<string, pulumi.Output<string>>();
+  watchPresence(image, { index: reference, deployed, access, rebuild });
   return {
     imageUri: gate.passed(reference),
+    deployed,
     platforms: gate.passed(pulumi.output([...plan.platforms])),
     images: gate.report.apply((report) =>
       report.images.map((one) => withRef(report.reference, one)),
@@ -226,12 +242,13 @@ function platformImage(
   platform: string,
   repository: pulumi.Output<string>,
   preflight: PreflightArgs,
+  parent: pulumi.Resource | undefined,
 ): dockerBuild.Image {
   const builders = Object.entries(args.builders ?? {});
   const own = builders.find(([spelling]) => normalisePlatform(spelling) === platform)?.[1];
   const builder = own ?? args.builder;
   const builderPath = preflight.path(own === undefined ? "builder" : `builders["${platform}"]`);
-  const cacheRef = pulumi.interpolate`${repository}:${cacheTag(name, pulumi.getStack(), platform)}`;
+  const cacheRef = pulumi.interpolate`${repository}:${cacheTag(scopedName(name, parent), pulumi.getStack(), platform)}`;
   const cached = args.cache?.enabled ?? true;
   const epoch = args.reproducible?.epoch;
   return new dockerBuild.Image(
@@ -306,7 +323,8 @@ function indexOf(
   return new dockerBuild.Index(
     name,
     { tag: pulumi.interpolate`${repository}:${tag}`, sources, registry: ownRegistry(args)[0] },
-    { parent: image, retainOnDelete: true, hooks: indexHooks(preflight, name) },
+    // Replaced with each release, and nothing is lost by it: `protect` is for what would be.
+    { parent: image, protect: false, retainOnDelete: true, hooks: indexHooks(preflight, name) },
   );
 }
 
@@ -320,11 +338,6 @@ function withRef(
 
 function digestOf(reference: string): string {
   return reference.slice(reference.indexOf("@") + 1);
-}
-
-/** What the SDK keeps on every resource, and does not declare. */
-function identity(resource: pulumi.Resource | undefined) {
-  return resource as { __name?: string; __pulumiType?: string } | undefined;
 }
 
 function missing(platform: string): never {

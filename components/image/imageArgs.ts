@@ -81,7 +81,7 @@ export interface SshArgs {
    * Sockets or key files on the machine that runs Pulumi.
    * @default the agent of SSH_AUTH_SOCK
    */
-  paths?: pulumi.Input<pulumi.Input<string>[]>;
+  paths?: string[];
 }
 
 /** A build that gives the same digest on every machine. */
@@ -98,7 +98,7 @@ export interface ReproducibleArgs {
 export interface ImageArgs {
   /**
    * A finished image or index, `repository@sha256:…`, instead of a build. It is verified just as a built one is. A tag
-   * is resolved once, when this text changes: moving it later has no effect.
+   * is resolved when this text or the platforms change: moving it alone has no effect.
    */
   ref?: pulumi.Input<string>;
   /** Folder of the build context, relative to the Pulumi project, or a URL that BuildKit can fetch. */
@@ -112,13 +112,16 @@ export interface ImageArgs {
   dockerfileInline?: pulumi.Input<string>;
   /** Build arguments. They stand in the image's history, so a secret value is refused: use `secrets`. */
   buildArgs?: Record<string, pulumi.Input<string>>;
-  /** Secrets for `RUN --mount=type=secret,id=…`, by id. They are in no layer, no history and no cache. */
+  /**
+   * Secrets for `RUN --mount=type=secret,id=…`, by id. They are in no layer, no history and no cache, and a changed value
+   * alone runs no step again (https://docs.docker.com/build/building/secrets/).
+   */
   secrets?: Record<string, pulumi.Input<string>>;
   /** SSH agents or keys for `RUN --mount=type=ssh`. */
   ssh?: SshArgs[];
   /** The stage of the Dockerfile to build; default: the last. */
   target?: pulumi.Input<string>;
-  /** Labels of the image. */
+  /** Labels of the image. Everybody who pulls it can read them, so a secret value is refused. */
   labels?: Record<string, pulumi.Input<string>>;
   /** Further build contexts by name: folders relative to the Pulumi project, URLs, or `docker-image://…`. */
   namedContexts?: Record<string, pulumi.Input<string>>;
@@ -158,7 +161,7 @@ export interface ImageArgs {
   /** Further lines for /etc/hosts in RUN steps, `name:address`. */
   extraHosts?: string[];
   /**
-   * Build in `pulumi preview` too, without pushing: previews then show digests, and take as long as a build.
+   * Build in `pulumi preview` too, without pushing: previews then find errors of the build, and take as long as one.
    * @default false
    */
   buildOnPreview?: boolean;

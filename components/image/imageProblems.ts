@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Checker, isFields } from "../check";
+import { Checker, isFields, isLater } from "../check";
 import type { Problem } from "../errors";
 import { show } from "../errors";
 import { normalisePlatform } from "../platform";
@@ -29,6 +29,7 @@ export function imageProblems(args: unknown, path: string): Problem[] {
   if (!check.fields(args, path, Object.keys(imageFields))) return check.problems;
   if (args.ref !== undefined) {
     checkReference(check, args, at);
+    checkSameRegistry(check, args, at);
   } else {
     checkSource(check, args, at);
     checkBuild(check, args, at);
@@ -64,6 +65,20 @@ function checkReference(check: Checker, args: Fields, at: At): void {
       );
     }
   }
+}
+
+/** Credentials are for one registry, and must not be shown to another. */
+function checkSameRegistry(check: Checker, args: Fields, at: At): void {
+  if (!isFields(args.registry) || typeof args.ref !== "string") return;
+  const address = args.registry.address ?? "docker.io";
+  const [named, given] = [parseReference(args.ref), parseReference(`${address as string}/any`)];
+  if (isLater(address) || args.registry.username === undefined || !named.ok || !given.ok) return;
+  if (named.reference.registry === given.reference.registry) return;
+  check.add(
+    at("registry"),
+    `holds credentials for ${given.reference.registry}, and ${at("ref")} lies in ${named.reference.registry}`,
+    `write ${at("registry")} for the registry of ${at("ref")}, or leave it out`,
+  );
 }
 
 function checkSource(check: Checker, args: Fields, at: At): void {
@@ -129,7 +144,7 @@ function checkBuild(check: Checker, args: Fields, at: At): void {
       if (entry.id === undefined)
         check.add(at(`ssh[${index}].id`), "is missing", `write "default"`);
       check.text(entry.id, at(`ssh[${index}].id`), `"default"`);
-      check.texts(entry.paths, at(`ssh[${index}].paths`), `"~/.ssh/id_ed25519"`);
+      check.texts(entry.paths, at(`ssh[${index}].paths`), `"/home/me/.ssh/id_ed25519"`);
     });
   }
   if (check.texts(args.extraHosts, at("extraHosts"), `"name:192.0.2.1"`)) {
@@ -151,7 +166,9 @@ function checkBuild(check: Checker, args: Fields, at: At): void {
 }
 
 function checkBuilders(check: Checker, args: Fields, at: At): void {
-  check.text(args.builder, at("builder"), "a name that `docker buildx ls` shows");
+  if (check.plain(args.builder, at("builder"))) {
+    check.text(args.builder, at("builder"), "a name that `docker buildx ls` shows");
+  }
   if (!check.textMap(args.builders, at("builders"), `{ "linux/arm64": "a builder's name" }`))
     return;
   if (args.builder !== undefined) {
@@ -216,8 +233,9 @@ function checkRegistry(check: Checker, args: Fields, at: At): void {
     const inEntry = (field: string) => at(`pullCredentials[${index}].${field}`);
     if (!check.fields(entry, at(`pullCredentials[${index}]`), ["address", "username", "password"]))
       return;
-    for (const field of ["address", "username", "password"]) {
-      if (entry[field] === undefined) check.add(inEntry(field), "is missing", "write it");
+    if (entry.address === undefined) check.add(inEntry("address"), "is missing", `write "ghcr.io"`);
+    if (entry.username === undefined && entry.password === undefined) {
+      check.add(inEntry("username"), "is missing, and so is the password", "write both");
     }
     checkAddress(check, entry.address, inEntry("address"));
     checkCredentials(check, entry, inEntry);
@@ -287,13 +305,21 @@ function checkAddress(check: Checker, address: unknown, path: string): boolean {
 
 function checkCredentials(check: Checker, fields: Fields, at: At): void {
   check.text(fields.username, at("username"), "the user's name");
-  check.text(fields.password, at("password"), `config.requireSecret("…")`);
+  if (fields.password !== undefined && !isLater(fields.password)) {
+    // Never shown, whatever it is.
+    if (typeof fields.password !== "string" || fields.password === "") {
+      check.add(
+        at("password"),
+        "must be a text that isn't empty",
+        `write config.requireSecret("…")`,
+      );
+    }
+  }
   for (const [given, absent] of [
     ["username", "password"],
     ["password", "username"],
   ] as const) {
-    if (fields[given] === undefined || fields[absent] !== undefined || at(absent).includes("["))
-      continue;
+    if (fields[given] === undefined || fields[absent] !== undefined) continue;
     check.add(
       at(absent),
       `is missing, but ${at(given)} is there`,

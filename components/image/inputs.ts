@@ -28,8 +28,22 @@ export function pullRegistries(args: ImageArgs): dockerBuild.types.input.Registr
   }));
 }
 
-export function credentialsOf(args: ImageArgs) {
-  return { username: args.registry?.username, password: args.registry?.password };
+/** How the image's registry is reached. Credentials that were given for one registry are never shown to another. */
+export interface RegistryAccess {
+  readonly username?: pulumi.Input<string>;
+  readonly password?: pulumi.Input<string>;
+}
+
+export function registryAccess(args: ImageArgs): RegistryAccess {
+  const { address, username, password } = args.registry ?? {};
+  if (args.ref === undefined || username === undefined) return { username, password };
+  const same = pulumi.all([args.ref, address ?? "docker.io"]).apply(([ref, host]) => {
+    const [named, given] = [parseReference(ref), parseReference(`${host}/any`)];
+    return named.ok && given.ok && named.reference.registry === given.reference.registry;
+  });
+  const only = (value: pulumi.Input<string> | undefined) =>
+    pulumi.all([same, value]).apply(([fits, text]) => (fits ? (text ?? "") : ""));
+  return { username: only(username), password: only(password) };
 }
 
 export function dockerfileOf(args: ImageArgs): {
@@ -67,7 +81,8 @@ function toRelative(path: string): string {
  * component itself. Credentials and secrets aren't in it: a rotated token is no change.
  */
 export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
-  const { registry, secrets, pullCredentials, context, dockerfile, namedContexts, ...rest } = args;
+  const { registry, secrets, ssh, pullCredentials, context, dockerfile, namedContexts, ...rest } =
+    args;
   return {
     ...rest,
     reasons: undefined,
@@ -79,6 +94,7 @@ export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
       ),
     }),
     ...(registry && { registry: { address: registry.address, repository: registry.repository } }),
+    ...(ssh && { ssh: ssh.map((entry) => entry.id) }),
     ...(secrets && { secrets: Object.keys(secrets).sort() }),
     ...(pullCredentials && { pullCredentials: pullCredentials.map((entry) => entry.address) }),
     platforms: plan.requiredBy,

@@ -16,8 +16,8 @@ export interface PreflightArgs {
   readonly credentials: "given" | "stored";
   /** Whether the registry says that it doesn't hold a reference. */
   readonly isMissing: (reference: string) => Promise<boolean>;
-  /** Build arguments, of which none may be secret. */
-  readonly buildArgs: Readonly<Record<string, pulumi.Input<string>>>;
+  /** What stands in the image for everybody to read, by the user's field: none of it may be secret. */
+  readonly published: Readonly<Record<string, Readonly<Record<string, pulumi.Input<string>>>>>;
 }
 
 /**
@@ -34,7 +34,7 @@ export function buildHooks(
   const before = new pulumi.ResourceHook(
     `preflight of ${args.id} (${platform})`,
     async ({ newInputs: inputs }) => {
-      await refuseSecretBuildArgs(args);
+      await refuseSecrets(args);
       const facts = await inspectBuilder(builder);
       const finding = judge(facts, platform, builder, builderPath);
       if (finding.level === "error") throw new Error(finding.text);
@@ -81,7 +81,7 @@ export function judge(
       // Machines that only preview, as in the CI of a pull request, often have no builder.
       return {
         level: preview ? "warn" : "error",
-        text: `${builderPath}: there is no builder "${builder}" on this machine; \`docker buildx ls\` lists them, and \`docker buildx create --name ${builder} --driver docker-container\` makes it`,
+        text: `${builderPath}: there is no builder "${facts.name}" on this machine; \`docker buildx ls\` lists them, and \`docker buildx create --name ${facts.name} --driver docker-container\` makes it`,
       };
     case "unreachable":
       return {
@@ -94,6 +94,12 @@ export function judge(
         text: `building ${platform}; the builder can't be checked beforehand (${facts.detail})`,
       };
     case "ready":
+      if (facts.driver === "docker" && builder !== undefined) {
+        return {
+          level: "error",
+          text: `${builderPath}: builder "${builder}" has the docker driver, which can't push images of this kind; make one with \`docker buildx create --name multi --driver docker-container\`, and name that`,
+        };
+      }
       if (facts.driver === "docker" || facts.driver === "") {
         return {
           level: "info",
@@ -128,12 +134,14 @@ async function announceFirstBuild(
   );
 }
 
-async function refuseSecretBuildArgs(args: PreflightArgs): Promise<void> {
-  for (const [name, value] of Object.entries(args.buildArgs)) {
-    if (!(await pulumi.isSecret(pulumi.output(value)))) continue;
-    throw new Error(
-      `${args.path(`buildArgs.${name}`)}: is secret, and a build argument stands in the image's history for everybody who pulls it; pass it as ${args.path(`secrets.${name}`)} and read it with \`RUN --mount=type=secret,id=${name}\``,
-    );
+async function refuseSecrets(args: PreflightArgs): Promise<void> {
+  for (const [field, values] of Object.entries(args.published)) {
+    for (const [name, value] of Object.entries(values)) {
+      if (!(await pulumi.isSecret(pulumi.output(value)))) continue;
+      throw new Error(
+        `${args.path(`${field}.${name}`)}: is secret, and stands in the image for everybody who pulls it; pass it as ${args.path(`secrets.${name}`)} and read it with \`RUN --mount=type=secret,id=${name}\``,
+      );
+    }
   }
 }
 
@@ -156,7 +164,13 @@ function explainer(
   });
 }
 
-/** The value of an output whose resource has got as far as failing: by then its inputs are known. */
+/** The value of an output in a hook. The inputs of its resource are known by then, so what takes long is a mistake of ours. */
 export function settled<T>(output: pulumi.Output<T>): Promise<T> {
-  return new Promise((resolve) => output.apply((value) => resolve(value as T)));
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => reject(new Error("a value that must be known isn't")), 10_000);
+    output.apply((value) => {
+      clearTimeout(limit);
+      resolve(value as T);
+    });
+  });
 }

@@ -1,38 +1,52 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ImageArgs } from "./imageArgs";
+import type { RegistryAccess } from "./inputs";
 import { exists } from "./registryClient";
 
 /** Asks the registry whether it lacks a reference; no answer, or an unclear one, is no "yes". */
 export function isMissing(
   reference: pulumi.Input<string>,
-  registry: ImageArgs["registry"],
+  access: RegistryAccess,
 ): pulumi.Output<boolean> {
   return pulumi
-    .all([reference, registry?.username, registry?.password])
+    .all([reference, access.username, access.password])
     .apply(
       async ([ref, username, password]) =>
         (await exists(ref, { username, password })) === "missing",
     );
 }
 
+/** What was released, and who holds it. */
+export interface Released {
+  /** What other stacks and people pull. */
+  readonly index: pulumi.Output<string>;
+  /** The platform images that targets were given; filled in while the program goes on. */
+  readonly deployed: ReadonlyMap<string, pulumi.Output<string>>;
+  readonly access: RegistryAccess;
+  /** The command that builds and pushes it again; empty where it was built elsewhere. */
+  readonly rebuild: pulumi.Input<string>;
+}
+
 /**
- * Asks the registry once in every run whether the released index is still there: nothing else would notice that a
- * clean-up or a person removed it. Feeds nothing, so it can fail nothing; what it finds is a warning.
+ * Asks the registry in every run whether what was released is still there: nothing else would notice that a clean-up or a
+ * person removed it. One request a run, so previews ask for the index, and `up` for what the targets were given (which
+ * some clean-ups remove while the index stays). Feeds nothing, so it can fail nothing; what it finds is a warning.
  */
-export function watchPresence(
-  resource: pulumi.Resource,
-  reference: pulumi.Output<string>,
-  args: ImageArgs,
-  rebuild: pulumi.Input<string>,
-): void {
-  const missing = isMissing(reference, args.registry);
-  pulumi.all([missing, reference, rebuild]).apply(async ([gone, ref, command]) => {
-    if (!gone) return;
-    const mend =
-      command === "" ? "name another image" : `\`${command}\` builds and pushes it again`;
-    await pulumi.log.warn(
-      `${ref} is no longer in the registry; what runs now can't be pulled again: ${mend}`,
-      resource,
-    );
+export function watchPresence(resource: pulumi.Resource, released: Released): void {
+  // The index is known before the program has made its targets, so what they were given is read in the callback.
+  released.index.apply((index) => {
+    const asked = [...released.deployed.values()];
+    const references = pulumi.runtime.isDryRun() || asked.length === 0 ? [index] : asked;
+    for (const reference of references) {
+      const missing = isMissing(reference, released.access);
+      pulumi.all([missing, reference, released.rebuild]).apply(async ([gone, ref, command]) => {
+        if (!gone) return;
+        const mend =
+          command === "" ? "name another image" : `\`${command}\` builds and pushes it again`;
+        await pulumi.log.warn(
+          `${ref} is no longer in the registry, and can't be pulled again: ${mend}`,
+          resource,
+        );
+      });
+    }
   });
 }

@@ -1,4 +1,4 @@
-# Runs on the host: `sh -s -- pull | release | remove`, on stdin the settings (hostSettings.ts) and then this text. Only
+# Runs on the host: `sh -s -- pull | release | remove | forget`, on stdin the settings (hostSettings.ts) and then this text. Only
 # functions until the last line, so nothing runs before all of it was read. POSIX sh: dash, bash, busybox. No secret is in
 # an argument of a process or in a file: printf is a builtin, and here-documents (files, in some shells) are not used.
 #
@@ -293,9 +293,14 @@ remove_images() { # $@: tags of this app's images; the digest goes too where no 
   done
 }
 
-clean_up() { # images that were there when this run began, and that neither release uses
-  used=" $image $(inspect "$app-previous" '{{.Config.Image}}') "
-  for tag in $images; do
+forget() { # the images that no container of this app uses
+  find_engine
+  take_lock
+  used=' '
+  for container in $(engine ps --all --quiet --filter "label=multiarch.app=$owner"); do
+    used="$used$(inspect "$container" '{{.Config.Image}}') "
+  done
+  for tag in $(list_images); do
     case $used in *"@sha256:${tag##*:} "*) ;; *) remove_images "$tag" ;; esac
   done
 }
@@ -337,7 +342,6 @@ release() {
   find_engine
   for prober in curl wget bash none; do ! command -v "$prober" >/dev/null || break; done
   [ "$health$prober" != httpnone ] || fail 'a health check by HTTP needs curl, wget or bash on the host: install one, or use a health command'
-  images=$(list_images) # a later run may pull while this one waits: what it pulls is not ours to remove
   take_lock
   check_names
   sum=$(fingerprint)
@@ -352,7 +356,6 @@ release() {
     swap
     say 'the new release serves'
   fi
-  clean_up
   printf '{"container":"%s","image":"%s"}\n' "$(inspect "$app" '{{.Id}}')" "$image"
 }
 
@@ -363,7 +366,6 @@ remove() {
     stop "$container"
     discard "$container" || fail "a container could not be removed: $said"
   done
-  remove_images $(list_images)
 }
 
 leave() { # every way out, a signal included: what is half done is undone
@@ -389,7 +391,7 @@ main() {
   trap 'exit 130' INT TERM
   [ -z "$problems" ] || fail "$problems"
   action=$1
-  case $action in pull | release | remove) "$action" ;; *) fail "no such action: $action" ;; esac
+  case $action in pull | release | remove | forget) "$action" ;; *) fail "no such action: $action" ;; esac
   exit 0
 }
 

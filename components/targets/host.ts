@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { describeProblems } from "../errors";
+import { describeProblems, type Problem } from "../errors";
 import { Architecture, parseArchitecture } from "../platform";
 import { refuse } from "../refuse";
+import { fieldPath, scopedName } from "../scope";
 import type { HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { watchContainer } from "./hostWatch";
@@ -57,7 +58,9 @@ export class HostTarget extends pulumi.ComponentResource {
     // Credentials change from run to run and are no part of what is asked for.
     const { registry, ...settings } = args;
     super("multiarch:index:HostTarget", name, settings, opts);
-    const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), name);
+    const scoped = scopedName(name, opts?.parent);
+    const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
+    const path = fieldPath(opts?.parent, "host", "x") === "x" ? "" : "host";
     const architecture = parseArchitecture(args.architecture ?? "") ?? Architecture.X86_64;
     const script = readFileSync(join(__dirname, "host.sh"), "utf8");
     const common = {
@@ -65,12 +68,14 @@ export class HostTarget extends pulumi.ComponentResource {
       logging: command.Logging.Stderr,
     };
 
-    // Runs when the image or the host changes, with the credentials of that day, and has nothing to undo.
+    // Runs when the image or the host changes, with the credentials of that day. The delete of the one before comes last in an
+    // update, when the release has moved on: it removes the images that no container of the app uses any longer.
     const pull = new command.Command(
       `${name}-pull`,
       {
         ...common,
         create: runScript("pull"),
+        delete: runScript("forget"),
         stdin: pulumi
           .all([settings.image, registry?.address])
           .apply(
@@ -79,7 +84,7 @@ export class HostTarget extends pulumi.ComponentResource {
         environment: credentials(registry),
         triggers: [settings.image, "this machine", architecture],
       },
-      { parent: this, ignoreChanges: ["environment", "stdin"] },
+      { parent: this, ignoreChanges: ["environment", "stdin"], protect: false },
     );
 
     // No triggers: a replacement would end with the old one's delete, which removes the containers. Where somebody asks for one
@@ -91,11 +96,14 @@ export class HostTarget extends pulumi.ComponentResource {
         create: runScript("release"),
         update: runScript("release"),
         delete: runScript("remove"),
-        stdin: releaseText(identity, settings).apply((text) => text + script),
+        // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
+        stdin: pulumi
+          .all([releaseText(identity, settings, path), pull.id])
+          .apply(([text, id]) => `# ${id}\n${text}${script}`),
       },
       { parent: this, dependsOn: [pull], deleteBeforeReplace: true },
     );
-    watchContainer(this, release, identity.container);
+    watchContainer(this, release, pull, identity.container);
 
     const asked = { ports: settings.ports, health: { port: settings.health?.port } };
     this.url = pulumi.output(asked).apply(hostUrl);
@@ -132,12 +140,19 @@ function credentials(
 function releaseText(
   identity: HostIdentity,
   settings: Omit<HostTargetArgs, "registry">,
+  path: string,
 ): pulumi.Output<string> {
   return pulumi
-    .all([pulumi.output(settings), secretNames(settings.environment ?? {})])
-    .apply(([known, names]) => {
+    .all([
+      pulumi.output(settings),
+      secretNames(settings.environment ?? {}),
+      secretWords(settings, path),
+    ])
+    .apply(([known, names, exposed]) => {
       // Outputs could not be checked before. The script shows what is wrong: a throw here would show a stack.
-      const problems = hostProblems(known);
+      const { image, ...host } = known;
+      const late = hostProblems(path === "" ? { image, ...host } : host, path);
+      const problems = [...late, ...exposed];
       const secrets = names.map((secret) => known.environment?.[secret] ?? "");
       if (problems.length > 0)
         return releaseSettings(
@@ -148,6 +163,27 @@ function releaseText(
         );
       return releaseSettings(identity, known, secrets);
     });
+}
+
+/** Secrets where everybody on the host could read them, in its list of processes. */
+async function secretWords(
+  settings: Omit<HostTargetArgs, "registry">,
+  path: string,
+): Promise<Problem[]> {
+  const fields = {
+    command: settings.command,
+    user: settings.user,
+    "health.command": settings.health?.command,
+    "release.command": settings.release?.command,
+  };
+  const found = Object.entries(fields).map(async ([field, value]) =>
+    (await pulumi.isSecret(pulumi.output(value))) ? [field] : [],
+  );
+  return (await Promise.all(found)).flat().map((field) => ({
+    path: path === "" ? field : `${path}.${field}`,
+    what: "is secret, and the host's list of processes shows it to everybody there",
+    fix: `pass it by ${path === "" ? "environment" : `${path}.environment`}`,
+  }));
 }
 
 /** Which variables are secret. A rejection becomes one of the input that waits for this. */

@@ -44,6 +44,7 @@ function header(identity: HostIdentity, image: string, problems: string): string
     assign("image", image),
     assign("registry", registryOf(image)),
     assign("pull_timeout", 1800),
+    assign("lock_timeout", 900),
     assign("problems", problems),
   ];
 }
@@ -105,6 +106,8 @@ export function releaseSettings(
 
   return [
     ...header(identity, args.image, problems),
+    // As long as the longest release that another run may be at.
+    assign("lock_timeout", releaseTimeout + 2 * healthTimeout + 3 * stopTimeout + 300),
     assign("strategy", args.strategy ?? HostStrategy.Swap),
     assign("restart", restart),
     assign("ports", ports.map((port) => port.at).join(" ")),
@@ -116,8 +119,6 @@ export function releaseSettings(
     assign("health_timeout", healthTimeout),
     assign("stop_timeout", stopTimeout),
     assign("release_timeout", releaseTimeout),
-    // As long as the longest release that another run may be at.
-    assign("lock_timeout", releaseTimeout + 2 * healthTimeout + 3 * stopTimeout + 300),
     list("with_options", [
       ...["--init", "--label", `multiarch.app=${identity.owner}`],
       ...long.flatMap(([name]) => ["--env", name]),

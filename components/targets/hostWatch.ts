@@ -9,9 +9,10 @@ import * as pulumi from "@pulumi/pulumi";
 export function watchContainer(
   component: pulumi.Resource,
   release: command.Command,
+  pull: command.Command,
   container: string,
 ): void {
-  pulumi.all([release.stdout, release.urn]).apply(async ([stdout, urn]) => {
+  pulumi.all([release.stdout, pull.urn]).apply(async ([stdout, urn]) => {
     const released = containerOf(stdout);
     if (released === undefined) return;
     const running = await runningContainer(container);

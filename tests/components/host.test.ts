@@ -54,6 +54,7 @@ it("makes a pull and a release, and nothing else", async () => {
   expect(component).toMatchObject({ type: "multiarch:index:HostTarget", inputs: { image } });
   expect(pull.inputs).toEqual({
     create: "sh -s -- pull; exit $?",
+    delete: "sh -s -- forget; exit $?",
     stdin: expect.stringContaining(`image='${image}'\n`),
     triggers: [image, "this machine", "x86_64"],
     addPreviousOutputInEnv: false,

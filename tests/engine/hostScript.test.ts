@@ -146,6 +146,8 @@ class App {
     return sh("pull", settings);
   }
   remove = async () => sh("remove", await this.text({}));
+  forget = async () =>
+    sh("forget", pullSettings(this.identity, await image("v1"), here, undefined));
   get = async (): Promise<string> => {
     try {
       const response = await fetch(`http://127.0.0.1:${this.port}/`);
@@ -233,12 +235,13 @@ describe("release", () => {
   );
 
   test.concurrent(
-    "a third release removes the first one's container and image, and no other",
+    "a third release removes the first one's container, forgetting then its image, and no other",
     async () => {
       const app = makeApp("third");
       for (const version of ["v1", "v2", "v3"] as const)
         expect(await app.release({ version })).toMatchObject({ code: 0 });
       expect(await app.names()).toEqual(["-previous=exited", "=running"]);
+      expect(await app.forget()).toEqual({ code: 0, stdout: "", stderr: "" });
       const tags = await docker("images", "-q", `localhost/multiarch/${app.container}`);
       expect(tags.split("\n")).toHaveLength(2);
     },
@@ -621,7 +624,7 @@ describe("pull", () => {
 });
 
 describe("remove", () => {
-  test.concurrent("leaves nothing of the app, and what is the user's", async () => {
+  test.concurrent("and then forget leave nothing of the app, and what is the user's", async () => {
     const app = makeApp("remove");
     const volume = `${run}-kept`;
     const volumes = [{ source: volume, target: "/data" }];
@@ -629,6 +632,7 @@ describe("remove", () => {
     await app.release({ volumes, version: "v2" });
     expect(await app.remove()).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await app.names()).toEqual([]);
+    expect(await app.forget()).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await docker("images", "-q", `localhost/multiarch/${app.container}`)).toBe("");
     expect(await docker("volume", "rm", volume)).toBe(volume);
     expect(await app.remove()).toMatchObject({ code: 0 });

@@ -141,10 +141,11 @@ it("a builder that isn't there is a warning in preview, for machines that only p
 });
 
 it("a platform that the builder doesn't offer, with those that it does, in preview", async () => {
-  app.set({ image: { platforms: ["linux/amd64", "linux/s390x"] } });
+  // QEMU's registrations differ from machine to machine; BuildKit knows no emulator of 32-bit big-endian MIPS.
+  app.set({ image: { platforms: ["linux/amd64", "linux/mips"] } });
   const preview = await app.project.preview({ expectFailure: true });
-  expect(preview.output).toMatch(/doesn't offer linux\/s390x, only linux\/amd64/);
-  expect(preview.output).toContain("--install s390x");
+  expect(preview.output).toMatch(/doesn't offer linux\/mips, only linux\/amd64/);
+  expect(preview.output).toContain("--install mips");
 });
 
 it("bad input, in one line, without a stack, as fast as an empty preview", async () => {

@@ -286,6 +286,7 @@ describe("the settings", () => {
       [
         ...["name='web'", "app='project-stack-web'", "owner='project/stack/web'"],
         ...[`image='${image}'`, "registry='registry.example.com'", "pull_timeout='1800'"],
+        "lock_timeout='900'",
         ...["problems=''", "registry='index.example.com'", "architecture='arm64'"],
         'with_secrets() { "$@" "${MULTIARCH_REGISTRY_PASSWORD:-}"; }\n',
       ].join("\n"),

@@ -1,0 +1,52 @@
+import type * as pulumi from "@pulumi/pulumi";
+
+/** What the SDK keeps on every resource, and does not declare. */
+interface Identity {
+  readonly __name?: string;
+  readonly __pulumiType?: string;
+  readonly __parentResource?: Identity;
+}
+
+const app = "multiarch:index:App";
+const stack = "pulumi:pulumi:Stack";
+
+/** The components that a resource with this parent lies in, outermost first, the stack and an App left out. */
+function ancestors(parent: pulumi.Resource | undefined): Identity[] {
+  const found: Identity[] = [];
+  let at = parent as Identity | undefined;
+  while (at !== undefined && at.__pulumiType !== stack) {
+    if (at.__pulumiType !== app) found.unshift(at);
+    at = at.__parentResource;
+  }
+  return found;
+}
+
+/**
+ * A name that tells components apart which have the same name under different parents: `web`, or `shop/web` within a
+ * component `shop`. An App and its parts share one.
+ */
+export function scopedName(name: string, parent: pulumi.Resource | undefined): string {
+  return [...ancestors(parent).map((one) => one.__name ?? ""), name].join("/");
+}
+
+/** A name for messages and hooks, which no other image of the program has: `App web`, `Image web (Shop one)`. */
+export function uniqueName(name: string, parent: pulumi.Resource | undefined): string {
+  const kind = isApp(parent) ? "App" : "Image";
+  const within = ancestors(parent).map(
+    (one) => `${one.__pulumiType?.split(":").at(-1)} ${one.__name}`,
+  );
+  return `${kind} ${name}${within.length === 0 ? "" : ` (${within.join(", ")})`}`;
+}
+
+/** How the user reaches a field: `image.context` in an App, `context` in an Image alone. */
+export function fieldPath(
+  parent: pulumi.Resource | undefined,
+  part: string,
+  field: string,
+): string {
+  return isApp(parent) ? `${part}.${field}` : field;
+}
+
+function isApp(parent: pulumi.Resource | undefined): boolean {
+  return (parent as Identity | undefined)?.__pulumiType === app;
+}
