@@ -8,7 +8,7 @@ import { builderProblems, imageProblems } from "./image/imageProblems";
 import { describePlan, makePlan, type Plan, type Requirement } from "./plan";
 import { Architecture, parseArchitecture, platformOf } from "./platform";
 import { refuse } from "./refuse";
-import { type HostArgs, HostTarget, hostProblems } from "./targets/host";
+import { type HostArgs, HostTarget, hostProblems } from "./targets/host/host";
 
 /** What is built, and where it runs. */
 export interface AppArgs {

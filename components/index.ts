@@ -12,5 +12,5 @@ export {
   type SshArgs,
 } from "./image/imageArgs";
 export { Architecture } from "./platform";
-export { HostTarget } from "./targets/host";
-export * from "./targets/hostArgs";
+export { HostTarget } from "./targets/host/host";
+export * from "./targets/host/hostArgs";

@@ -7,7 +7,7 @@ export interface ErrorPlace {
   /** The registry's host. */
   readonly registry: string;
   /** Whose credentials were used. */
-  readonly credentials: "given" | "stored";
+  readonly credentials: "given" | "stored" | "aws";
   /** The user's fields, for the fixes. */
   readonly path: (field: string) => string;
 }
@@ -142,6 +142,7 @@ function who(builder: string | undefined): string {
 }
 
 function whose(credentials: ErrorPlace["credentials"], path: ErrorPlace["path"]): string {
+  if (credentials === "aws") return "the token that the AWS provider got";
   return credentials === "given"
     ? `the credentials of ${path("registry")}`
     : "the credentials that Docker stored here";
@@ -152,6 +153,8 @@ function renew(
   credentials: ErrorPlace["credentials"],
   path: ErrorPlace["path"],
 ): string {
+  if (credentials === "aws")
+    return "it lasts 12 hours, and `pulumi up` takes a fresh one; the provider's role needs the rights to push (README, permissions)";
   return credentials === "given"
     ? `renew ${path("registry.password")}`
     : `\`docker login ${registry}\` renews them, or give ${path("registry.username")} and ${path("registry.password")}`;

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { makePlan, type Plan } from "../plan";
 import { normalisePlatform, platformSlug } from "../platform";
 import { refuse } from "../refuse";
+import { ecrAccess } from "../registry/ecrAccess";
 import { fieldPath, scopedName, uniqueName } from "../scope";
 import { cacheTag, contentTag } from "./cache";
 import { Gate } from "./gate";
@@ -17,6 +18,7 @@ import {
   relativeContext,
   repositoryOf,
   secretValues,
+  withRegistry,
 } from "./inputs";
 import { builderProblems, imageProblems } from "./imageProblems";
 import { buildHooks, indexHooks, type PreflightArgs, settled } from "./preflight";
@@ -69,8 +71,8 @@ export class Image extends pulumi.ComponentResource {
       ...builderProblems(args, "", plan.platforms),
     ]);
     super("multiarch:index:Image", name, recordedArgs(args, plan), opts);
-    const built = buildOrTake(this, name, args, plan, opts?.parent);
-    builtBy.set(this, { ...built, name });
+    const built = buildOrTake(this, name, withRegistry(args), plan, opts?.parent);
+    builtBy.set(this, { ...built, name, repositoryArn: args.repository?.arn });
     this.imageUri = built.imageUri;
     this.digest = built.imageUri.apply(digestOf);
     this.platforms = built.platforms;
@@ -103,7 +105,15 @@ export class Image extends pulumi.ComponentResource {
 }
 
 /** What an image's own methods need. Not in fields: Pulumi would take even private ones for outputs of the component. */
-const builtBy = new WeakMap<Image, Built & { readonly name: string }>();
+const builtBy = new WeakMap<
+  Image,
+  Built & { readonly name: string; readonly repositoryArn?: pulumi.Output<string> }
+>();
+
+/** The ARN of the repository that an image lies in, where that is a Repository of ours. */
+export function repositoryArnOf(image: Image): pulumi.Output<string> | undefined {
+  return builtBy.get(image)?.repositoryArn;
+}
 
 interface Built {
   readonly imageUri: pulumi.Output<string>;
@@ -135,13 +145,16 @@ function take(
   plan: Plan,
   parent: pulumi.Resource | undefined,
 ): Built {
+  // An image in ECR needs no credentials to be given: the provider's own are asked for them.
+  const access =
+    args.registry?.username === undefined ? ecrAccess(ref, image) : registryAccess(args);
   const gate = new Gate(
     `${name}-verified`,
     {
       name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", "ref")}`,
       reference: ref,
       requiredBy: plan.requiredBy,
-      ...registryAccess(args),
+      ...access,
     },
     { parent: image },
   );
@@ -152,7 +165,7 @@ function take(
   const refOf = (platform: string) =>
     images.apply((all) => all.find((one) => one.platform === platform)?.ref ?? missing(platform));
   const deployed = new Map<string, pulumi.Output<string>>();
-  watchPresence(image, { index: imageUri, deployed, access: registryAccess(args), rebuild: "" });
+  watchPresence(image, { index: imageUri, deployed, access, rebuild: "" });
   const platforms = images.apply((all) => all.map((one) => one.platform));
   return {
     imageUri,
@@ -178,7 +191,11 @@ function build(
     resource: image,
     path: (field) => fieldPath(parent, "image", field),
     registry: repository.apply((text) => text.slice(0, text.indexOf("/"))),
-    credentials: args.registry?.username === undefined ? "stored" : "given",
+    credentials: args.repository
+      ? "aws"
+      : args.registry?.username === undefined
+        ? "stored"
+        : "given",
     isMissing: (reference) => settled(isMissing(reference, access)),
     published: { buildArgs: args.buildArgs ?? {}, labels: args.labels ?? {} },
   };

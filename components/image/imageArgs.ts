@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Repository } from "../registry/repository";
 
 /** How layers are compressed on their way to the registry. */
 export const Compression = {
@@ -136,8 +137,10 @@ export interface ImageArgs {
    * @default "platforms" for each
    */
   reasons?: Record<string, string>;
-  /** Where the image lies. */
+  /** Where the image lies, if that isn't ECR. */
   registry?: RegistryArgs;
+  /** The ECR repository that it lies in. An App with an AWS target makes one by itself. */
+  repository?: Repository;
   /** Credentials for private base images. */
   pullCredentials?: RegistryCredentialsArgs[];
   /** The build cache. On unless switched off. */
@@ -189,6 +192,7 @@ export const imageFields: Readonly<Record<keyof ImageArgs, "always" | "build">> 
   platforms: "always",
   reasons: "always",
   registry: "always",
+  repository: "always",
   pullCredentials: "build",
   cache: "build",
   builder: "build",

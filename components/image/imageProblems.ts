@@ -216,12 +216,17 @@ function checkOutput(check: Checker, args: Fields, at: At): void {
 function checkRegistry(check: Checker, args: Fields, at: At): void {
   const known = ["address", "repository", "username", "password"];
   const registry = args.registry;
-  if (registry === undefined) {
+  if (args.repository !== undefined) {
+    if (!(args.repository instanceof Object) || !("repositoryUrl" in args.repository))
+      check.add(at("repository"), "must be a Repository", `write new multiarch.Repository("web")`);
+    if (registry !== undefined)
+      check.add(at("registry"), `is given next to ${at("repository")}`, "keep one of them");
+  } else if (registry === undefined) {
     if (args.ref !== undefined) return;
     check.add(
       at("registry"),
       "is missing",
-      `write for example { address: "ghcr.io", repository: "team/web" }`,
+      `write for example { address: "ghcr.io", repository: "team/web" }, or give a repository of ECR`,
     );
   } else if (check.fields(registry, at("registry"), known)) {
     checkRepository(check, registry, args.ref !== undefined, (field) => at(`registry.${field}`));

@@ -14,6 +14,14 @@ export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
   });
 }
 
+/** The arguments with the registry that an ECR repository stands for. */
+export function withRegistry(args: ImageArgs): ImageArgs {
+  if (args.repository === undefined) return args;
+  const { repositoryUrl, repositoryName, username, password } = args.repository;
+  const address = repositoryUrl.apply((url) => url.slice(0, url.indexOf("/")));
+  return { ...args, registry: { address, repository: repositoryName, username, password } };
+}
+
 /** The registry that is pushed to, where its credentials are given; else the provider takes Docker's stored ones. */
 export function ownRegistry(args: ImageArgs): dockerBuild.types.input.RegistryArgs[] {
   const { address, username, password } = args.registry ?? {};
@@ -86,6 +94,7 @@ export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
   return {
     ...rest,
     reasons: undefined,
+    repository: undefined,
     ...(context !== undefined && { context: relativeContext(context) }),
     ...(dockerfile !== undefined && { dockerfile: relativePath(dockerfile) }),
     ...(namedContexts && {

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { hooksSupported } from "../hooks";
 import type { BuilderFacts } from "./builder";
 import { inspectBuilder, isNative } from "./builder";
 import { explain, type ErrorPlace } from "./explain";
@@ -13,7 +14,7 @@ export interface PreflightArgs {
   readonly path: (field: string) => string;
   /** The registry's host and whose credentials are used, for explanations. */
   readonly registry: pulumi.Output<string>;
-  readonly credentials: "given" | "stored";
+  readonly credentials: ErrorPlace["credentials"];
   /** Whether the registry says that it doesn't hold a reference. */
   readonly isMissing: (reference: string) => Promise<boolean>;
   /** What stands in the image for everybody to read, by the user's field: none of it may be secret. */
@@ -55,12 +56,6 @@ export function buildHooks(
 export function indexHooks(args: PreflightArgs, tag: string): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
   return { onError: [explainer(args, `the index ${tag}`, undefined)] };
-}
-
-/** Pulumi's mocks can't register hooks (and fail when asked to), so tests of users' programs would hang on them. */
-function hooksSupported(): boolean {
-  const monitor = pulumi.runtime.getMonitor() as { registerResourceHook?: unknown } | undefined;
-  return typeof monitor?.registerResourceHook === "function";
 }
 
 interface Finding {

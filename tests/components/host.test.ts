@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { HostTarget, type HostTargetArgs } from "../../components/targets/host";
+import { HostTarget, type HostTargetArgs } from "../../components/targets/host/host";
 import { register, type Registered, valueOf } from "./mocks";
 
 // That the script does what it is told, and that a secret in it leaks nowhere, is for tests/engine/hostScript.test.ts.
 
 const image = `registry.example.com/web@sha256:${"a".repeat(64)}`;
-const script = readFileSync(join(__dirname, "../../components/targets/host.sh"), "utf8");
+const script = readFileSync(join(__dirname, "../../components/targets/host/host.sh"), "utf8");
 const secretSignature = {
   "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
 };

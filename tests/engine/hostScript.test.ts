@@ -16,12 +16,12 @@ import {
   hostIdentity,
   pullSettings,
   releaseSettings,
-} from "../../components/targets/hostSettings";
+} from "../../components/targets/host/hostSettings";
 import { environment } from "./harness";
 
 jest.setTimeout(90_000);
 
-const script = readFileSync(join(__dirname, "../../components/targets/host.sh"), "utf8");
+const script = readFileSync(join(__dirname, "../../components/targets/host/host.sh"), "utf8");
 const run = `t${randomBytes(3).toString("hex")}`;
 const { env: toolEnv, registry, baseImage } = environment();
 const env: NodeJS.ProcessEnv = { ...process.env, ...toolEnv };

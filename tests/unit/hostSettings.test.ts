@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
-import { hostProblems } from "../../components/targets/hostProblems";
+import { hostProblems } from "../../components/targets/host/hostProblems";
 import {
   hostIdentity,
   hostUrl,
   type HostSettings,
   pullSettings,
   releaseSettings,
-} from "../../components/targets/hostSettings";
+} from "../../components/targets/host/hostSettings";
 
 const image = `registry.example.com/web@sha256:${"a".repeat(64)}`;
 const later = Promise.resolve("later");

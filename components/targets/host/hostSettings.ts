@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
-import type { Architecture } from "../platform";
+import type { Architecture } from "../../platform";
 import { HostRestart, HostStrategy, type HostTargetArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
 

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { Architecture } from "../platform";
+import type { Architecture } from "../../platform";
 
 /** How a new release takes over from the one that serves. */
 export const HostStrategy = {

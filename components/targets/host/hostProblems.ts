@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import { Checker, isFields, isLater } from "../check";
-import { type Problem, show } from "../errors";
-import { Architecture, parseArchitecture } from "../platform";
+import { Checker, isFields, isLater } from "../../check";
+import { type Problem, show } from "../../errors";
+import { Architecture, parseArchitecture } from "../../platform";
 import { HostRestart, HostStrategy, hostFields } from "./hostArgs";
 
 /** What a value must be: the test, the words for it, and what to write instead. */

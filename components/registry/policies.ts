@@ -1,0 +1,110 @@
+import type { LifecycleRuleArgs } from "./repositoryArgs";
+
+/** Tags that move, whoever uses the repository: the build caches' and what each stack runs. */
+export const movingTags: readonly string[] = ["cache-*", "live-*"];
+
+/** Tags of released indexes. */
+export const releaseTags = "sha-*";
+
+export interface LifecycleOptions {
+  readonly untaggedDays: number;
+  readonly keepReleases?: number;
+  readonly rules: readonly LifecycleRuleArgs[];
+}
+
+/**
+ * ECR's lifecycle policy as one document, its rules sorted by priority. An image that a rule's tags match can't be expired by a
+ * rule behind it, whatever the first one's count: so what a stack runs comes first
+ * (https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html). Children of an index that stays are kept by ECR.
+ */
+export function lifecyclePolicy({ untaggedDays, keepReleases, rules }: LifecycleOptions): string {
+  const tagged = (tagPatternList: readonly string[], count: object) => ({
+    tagStatus: "tagged",
+    tagPatternList,
+    ...count,
+  });
+  const newest = (countNumber: number) => ({ countType: "imageCountMoreThan", countNumber });
+  const older = (countNumber: number) => ({
+    countType: "sinceImagePushed",
+    countUnit: "days",
+    countNumber,
+  });
+  const selections = [
+    ...(keepReleases === undefined
+      ? []
+      : [{ description: "what a stack runs stays", selection: tagged(["live-*"], newest(1000)) }]),
+    ...rules.map((rule) => ({
+      description: rule.description ?? rule.tagPatterns.join(", "),
+      selection: tagged(
+        rule.tagPatterns,
+        rule.keepNewest === undefined ? older(rule.expireAfterDays!) : newest(rule.keepNewest),
+      ),
+    })),
+    ...(keepReleases === undefined
+      ? []
+      : [
+          {
+            description: `the newest ${keepReleases} releases stay`,
+            selection: tagged([releaseTags], newest(keepReleases)),
+          },
+        ]),
+    {
+      description: "leftovers without a tag",
+      selection: { tagStatus: "untagged", ...older(untaggedDays) },
+    },
+  ];
+  return JSON.stringify({
+    rules: selections.map(({ description, selection }, at) => ({
+      rulePriority: at + 1,
+      description,
+      selection,
+      action: { type: "expire" },
+    })),
+  });
+}
+
+/** What anybody needs to pull from a repository; the right to log in goes to the caller's own role. */
+export const pullActions: readonly string[] = [
+  "ecr:BatchCheckLayerAvailability",
+  "ecr:BatchGetImage",
+  "ecr:GetDownloadUrlForLayer",
+];
+
+/** Who may pull besides this account's own roles; undefined where nobody. */
+export function repositoryPolicy(
+  repositoryArn: string,
+  accounts: readonly string[],
+  lambda: boolean,
+): string | undefined {
+  const [, partition, , region, account] = repositoryArn.split(":");
+  const statements = [
+    ...(accounts.length === 0
+      ? []
+      : [
+          {
+            Sid: "Pull",
+            Effect: "Allow",
+            Principal: { AWS: accounts.map((id) => `arn:${partition}:iam::${id}:root`) },
+            Action: pullActions,
+          },
+        ]),
+    ...(lambda
+      ? [
+          {
+            // https://docs.aws.amazon.com/lambda/latest/dg/images-create.html#configuration-images-permissions
+            Sid: "LambdaPull",
+            Effect: "Allow",
+            Principal: { Service: "lambda.amazonaws.com" },
+            Action: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            Condition: {
+              StringLike: {
+                "aws:sourceArn": `arn:${partition}:lambda:${region}:${account}:function:*`,
+              },
+            },
+          },
+        ]
+      : []),
+  ];
+  if (statements.length === 0) return undefined;
+  return JSON.stringify({ Version: "2012-10-17", Statement: statements });
+}

@@ -1,0 +1,134 @@
+import { Checker, isFields } from "../check";
+import type { Problem } from "../errors";
+import { movingTags } from "./policies";
+import { repositoryFields } from "./repositoryArgs";
+
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+const namePattern = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
+const tagPattern = /^[A-Za-z0-9_*][A-Za-z0-9_.*-]{0,127}$/;
+const accountPattern = /^\d{12}$/;
+/** ECR takes five patterns of tags that may move. */
+const mostMutableTags = 5 - movingTags.length;
+
+/** What is wrong with the arguments of a repository. `path` is that of the object, empty for a Repository alone. */
+export function repositoryProblems(args: unknown, path: string): Problem[] {
+  const check = new Checker();
+  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  if (!check.fields(args, path, Object.keys(repositoryFields))) return check.problems;
+  if (args.existing !== undefined) {
+    checkExisting(check, args, at);
+    return check.problems;
+  }
+  checkName(check, args.name, at("name"));
+  if (check.texts(args.mutableTags, at("mutableTags"), `"latest"`)) {
+    args.mutableTags.forEach((tag, index) => checkTag(check, tag, at(`mutableTags[${index}]`)));
+    if (args.mutableTags.length > mostMutableTags) {
+      check.add(
+        at("mutableTags"),
+        `holds ${args.mutableTags.length} tags, and ECR takes ${mostMutableTags} besides those of caches and stacks`,
+        "join some by a pattern such as stable-*",
+      );
+    }
+  }
+  check.flag(args.scanOnPush, at("scanOnPush"));
+  check.flag(args.lambdaPull, at("lambdaPull"));
+  check.flag(args.forceDelete, at("forceDelete"));
+  check.text(args.kmsKeyArn, at("kmsKeyArn"), "the key's ARN");
+  if (check.plain(args.untaggedDays, at("untaggedDays")))
+    check.whole(args.untaggedDays, at("untaggedDays"), 1, 36_500, "days");
+  if (check.plain(args.keepReleases, at("keepReleases")))
+    check.whole(args.keepReleases, at("keepReleases"), 1, 1000, "releases");
+  checkRules(check, args.lifecycleRules, at("lifecycleRules"));
+  if (check.texts(args.pullAccounts, at("pullAccounts"), `"123456789012"`)) {
+    args.pullAccounts.forEach((id, index) => checkAccount(check, id, at(`pullAccounts[${index}]`)));
+  }
+  check.textMap(args.tags, at("tags"), `{ team: "web" }`);
+  return check.problems;
+}
+
+type Fields = Record<string, unknown>;
+type At = (field: string) => string;
+
+function checkExisting(check: Checker, args: Fields, at: At): void {
+  for (const field of Object.keys(args)) {
+    if (field === "existing" || args[field] === undefined) continue;
+    check.add(
+      at(field),
+      `means nothing next to ${at("existing")}`,
+      "remove one of them: nothing of an existing repository is changed",
+    );
+  }
+  const { existing } = args;
+  if (!check.fields(existing, at("existing"), ["name", "registryId"])) return;
+  if (existing.name === undefined)
+    check.add(at("existing.name"), "is missing", `write its name, such as "team/web"`);
+  checkName(check, existing.name, at("existing.name"));
+  checkAccount(check, existing.registryId, at("existing.registryId"));
+}
+
+function checkName(check: Checker, name: unknown, path: string): void {
+  if (!check.plain(name, path) || !check.text(name, path, `"team/web"`)) return;
+  if (name.length < 2 || name.length > 256 || !namePattern.test(name)) {
+    check.add(
+      path,
+      `${JSON.stringify(name)} is no name that ECR takes`,
+      "write 2 to 256 lower-case letters and digits, parted by single dots, dashes, underscores or slashes",
+    );
+  }
+}
+
+function checkAccount(check: Checker, id: unknown, path: string): void {
+  if (!check.plain(id, path) || (typeof id === "string" && accountPattern.test(id))) return;
+  check.add(path, `${JSON.stringify(id)} is no AWS account`, "write its 12 digits as a text");
+}
+
+function checkTag(check: Checker, tag: string, path: string): boolean {
+  if (!tagPattern.test(tag)) {
+    return check.add(path, `${JSON.stringify(tag)} is no pattern of tags`, `write "pr-*"`);
+  }
+  if (matches(tag, "sha-0123456789abcdef01234567")) {
+    return check.add(
+      path,
+      `${JSON.stringify(tag)} selects released indexes, which are tagged sha-…`,
+      "choose another pattern; keepReleases says how many releases stay",
+    );
+  }
+  return true;
+}
+
+function matches(pattern: string, tag: string): boolean {
+  const expression = pattern.split("*").map((part) => part.replace(/[.]/g, "\\."));
+  return new RegExp(`^${expression.join(".*")}$`).test(tag);
+}
+
+function checkRules(check: Checker, rules: unknown, path: string): void {
+  if (!check.list(rules, path, `[{ tagPatterns: ["pr-*"], expireAfterDays: 30 }]`)) return;
+  const fields = ["description", "tagPatterns", "expireAfterDays", "keepNewest"];
+  rules.forEach((rule: unknown, index) => {
+    const at = (field: string) => `${path}[${index}].${field}`;
+    if (!check.fields(rule, `${path}[${index}]`, fields)) return;
+    check.text(rule.description, at("description"), "what the rule is for");
+    const patterns = rule.tagPatterns;
+    if (!Array.isArray(patterns) || patterns.length === 0) {
+      check.add(at("tagPatterns"), "must name one pattern at least", `write ["pr-*"]`);
+    } else if (check.texts(patterns, at("tagPatterns"), `"pr-*"`)) {
+      patterns.forEach((tag, nth) => {
+        if (!checkTag(check, tag, at(`tagPatterns[${nth}]`))) return;
+        if (matches(tag, "live-web-prod"))
+          check.add(at(`tagPatterns[${nth}]`), "selects what stacks run", "choose another");
+      });
+    }
+    check.whole(rule.expireAfterDays, at("expireAfterDays"), 1, 36_500, "days");
+    check.whole(rule.keepNewest, at("keepNewest"), 1, 1000, "images");
+    if (
+      isFields(rule) &&
+      (rule.expireAfterDays === undefined) === (rule.keepNewest === undefined)
+    ) {
+      check.add(
+        `${path}[${index}]`,
+        "must have one of expireAfterDays and keepNewest",
+        "write one of them",
+      );
+    }
+  });
+}

@@ -1,0 +1,156 @@
+import type * as ec2 from "@pulumi/aws/ec2/index.js";
+import * as lb from "@pulumi/aws/lb/index.js";
+import * as pulumi from "@pulumi/pulumi";
+import type { Checker } from "../../check";
+import { cidrProblems, type Network } from "./network";
+import { securityGroup } from "./securityGroup";
+
+/** An application load balancer in front of a target. Costs by the hour, used or not. */
+export interface LoadBalancerArgs {
+  /** Blocks of addresses that may reach it: `["0.0.0.0/0"]` is everybody. */
+  ingressCidrs: pulumi.Input<string>[];
+  /**
+   * ARN of a certificate in ACM, in the same region. With it, HTTPS on port 443, and port 80 redirects there.
+   * @default HTTP on port 80
+   */
+  certificateArn?: pulumi.Input<string>;
+  /**
+   * The HTTP path that answers with 200 to 399 where the app is healthy.
+   * @default "/"
+   */
+  healthPath?: pulumi.Input<string>;
+  /**
+   * Whether it has private addresses only.
+   * @default false
+   */
+  internal?: boolean;
+  /**
+   * Subnets of at least two availability zones.
+   * @default the target's
+   */
+  subnetIds?: pulumi.Input<string>[];
+}
+
+const fields: Readonly<Record<keyof LoadBalancerArgs, true>> = {
+  ingressCidrs: true,
+  certificateArn: true,
+  healthPath: true,
+  internal: true,
+  subnetIds: true,
+};
+
+export function loadBalancerProblems(check: Checker, args: unknown, path: string): void {
+  if (!check.fields(args, path, Object.keys(fields))) return;
+  if (args.ingressCidrs === undefined) {
+    check.add(
+      `${path}.ingressCidrs`,
+      "is missing, so nobody could reach it",
+      `write ["203.0.113.0/24"], or ["0.0.0.0/0"] for everybody`,
+    );
+  }
+  cidrProblems(check, args.ingressCidrs, `${path}.ingressCidrs`);
+  check.flag(args.internal, `${path}.internal`);
+  healthPathProblem(check, args.healthPath, `${path}.healthPath`);
+  check.list(args.subnetIds, `${path}.subnetIds`, `["subnet-…", "subnet-…"]`);
+  if (
+    check.text(args.certificateArn, `${path}.certificateArn`, `"arn:aws:acm:…"`) &&
+    !/^arn:[a-z-]+:(acm|iam):/.test(args.certificateArn)
+  ) {
+    check.add(
+      `${path}.certificateArn`,
+      `${JSON.stringify(args.certificateArn)} is no ARN of a certificate`,
+      `write "arn:aws:acm:region:account:certificate/…"`,
+    );
+  }
+}
+
+export function healthPathProblem(check: Checker, value: unknown, path: string): void {
+  if (!check.text(value, path, `"/health"`) || /^\/[\x21-\x7e]*$/.test(value)) return;
+  check.add(path, `${JSON.stringify(value)} is no path`, `write "/health"`);
+}
+
+/** What a target registers with, and the address in front of it. */
+export interface Balanced {
+  readonly targetGroup: lb.TargetGroup;
+  /** The group whose members may reach the target's port. */
+  readonly group: ec2.SecurityGroup;
+  /** Whoever registers targets waits for them: a group without a listener takes none. */
+  readonly listeners: lb.Listener[];
+  readonly url: pulumi.Output<string>;
+}
+
+export function loadBalancer(
+  name: string,
+  args: LoadBalancerArgs & {
+    network: Network;
+    port: number;
+    targetType: "ip" | "instance";
+    tags?: Record<string, pulumi.Input<string>>;
+  },
+  opts: pulumi.CustomResourceOptions,
+): Balanced {
+  const { network, port, targetType, tags, certificateArn } = args;
+  const ports = certificateArn === undefined ? [80] : [80, 443];
+  const group = securityGroup(
+    `${name}-lb`,
+    {
+      vpcId: network.vpcId,
+      description: `load balancer of ${name}`,
+      ingress: ports.map((one) => ({ port: one, cidrs: args.ingressCidrs })),
+      tags,
+    },
+    opts,
+  );
+  const balancer = new lb.LoadBalancer(
+    `${name}-lb`,
+    {
+      loadBalancerType: "application",
+      internal: args.internal ?? false,
+      securityGroups: [group.id],
+      subnets: args.subnetIds ?? network.subnetIds,
+      dropInvalidHeaderFields: true,
+      tags,
+    },
+    opts,
+  );
+  const targetGroup = new lb.TargetGroup(
+    `${name}-lb`,
+    {
+      vpcId: network.vpcId,
+      port,
+      protocol: "HTTP",
+      targetType,
+      // AWS waits 300 s before it lets go of a target; what a swap waits for is its requests, which rarely take half a minute.
+      deregistrationDelay: 30,
+      healthCheck: { path: args.healthPath ?? "/", matcher: "200-399", interval: 10 },
+      tags,
+    },
+    opts,
+  );
+  const forward = [{ type: "forward", targetGroupArn: targetGroup.arn }];
+  const listener = (suffix: string, rest: Partial<lb.ListenerArgs>, actions = forward) =>
+    new lb.Listener(
+      `${name}-${suffix}`,
+      { loadBalancerArn: balancer.arn, defaultActions: actions, tags, ...rest },
+      opts,
+    );
+  const redirect = [
+    { type: "redirect", redirect: { protocol: "HTTPS", port: "443", statusCode: "HTTP_301" } },
+  ];
+  const listeners =
+    certificateArn === undefined
+      ? [listener("http", { port: 80, protocol: "HTTP" })]
+      : [
+          listener("https", {
+            port: 443,
+            protocol: "HTTPS",
+            certificateArn,
+            // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+            sslPolicy: "ELBSecurityPolicy-TLS13-1-2-2021-06",
+          }),
+          listener("http", { port: 80, protocol: "HTTP" }, redirect as never),
+        ];
+  const scheme = certificateArn === undefined ? "http" : "https";
+  const url = pulumi.interpolate`${scheme}://${balancer.dnsName}`;
+  return { targetGroup, group, listeners, url };
+}

@@ -1,0 +1,56 @@
+import * as ec2 from "@pulumi/aws/ec2/index.js";
+import * as vpc from "@pulumi/aws/vpc/index.js";
+import type * as pulumi from "@pulumi/pulumi";
+
+/** Who may reach one TCP port: blocks of addresses, or the members of another security group. */
+export interface Ingress {
+  readonly port: number;
+  readonly cidrs?: readonly pulumi.Input<string>[];
+  readonly from?: ec2.SecurityGroup;
+}
+
+/** A security group that lets in what is stated and nothing else, and lets out everything: pulls, logs, the app's own calls. */
+export function securityGroup(
+  name: string,
+  args: {
+    vpcId: pulumi.Input<string>;
+    description: string;
+    ingress: readonly Ingress[];
+    tags?: Record<string, pulumi.Input<string>>;
+  },
+  opts: pulumi.CustomResourceOptions,
+): ec2.SecurityGroup {
+  const { vpcId, description, tags } = args;
+  const group = new ec2.SecurityGroup(name, { vpcId, description, tags }, opts);
+  // Rules of their own: inline ones and others would undo each other in every run.
+  for (const { port, cidrs, from } of args.ingress) {
+    const rule = {
+      securityGroupId: group.id,
+      ipProtocol: "tcp",
+      fromPort: port,
+      toPort: port,
+      tags,
+    };
+    if (from !== undefined) {
+      new vpc.SecurityGroupIngressRule(
+        `${name}-${port}`,
+        { ...rule, referencedSecurityGroupId: from.id },
+        opts,
+      );
+    }
+    cidrs?.forEach((block, index) => {
+      const isV6 = typeof block === "string" && block.includes(":");
+      new vpc.SecurityGroupIngressRule(
+        `${name}-${port}-${typeof block === "string" ? block : index}`,
+        { ...rule, ...(isV6 ? { cidrIpv6: block } : { cidrIpv4: block }) },
+        opts,
+      );
+    });
+  }
+  new vpc.SecurityGroupEgressRule(
+    `${name}-out`,
+    { securityGroupId: group.id, ipProtocol: "-1", cidrIpv4: "0.0.0.0/0", tags },
+    opts,
+  );
+  return group;
+}

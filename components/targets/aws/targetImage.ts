@@ -1,0 +1,72 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Checker } from "../../check";
+import { Image, repositoryArnOf } from "../../image/image";
+import { type Architecture, platformOf } from "../../platform";
+import { repositoryArnIn } from "../../registry/ecrAccess";
+
+/** The image that a target on AWS runs: one of both. */
+export interface TargetImageArgs {
+  /** An Image of this program, such as `web.image` of an App; it must hold the target's platform. */
+  image?: Image;
+  /**
+   * A finished image or index, `repository@sha256:…`, from another stack or built elsewhere. It is verified before the target is
+   * touched, and of an index the target's platform is taken.
+   */
+  ref?: pulumi.Input<string>;
+}
+
+/** What a target is given to run. */
+export interface TargetImage {
+  /** `repository@sha256:…` of the target's own platform, verified. */
+  readonly ref: pulumi.Output<string>;
+  /** The ECR repository's ARN; empty where the image lies in another registry. */
+  readonly repositoryArn: pulumi.Output<string>;
+}
+
+export function imageProblem(check: Checker, args: TargetImageArgs): void {
+  if ((args.image === undefined) === (args.ref === undefined)) {
+    check.add(
+      "image",
+      args.image === undefined ? "is missing" : "is given next to ref",
+      `give one of them: an Image such as web.image, or ref: "repository@sha256:…"`,
+    );
+  } else if (args.image !== undefined && !(args.image instanceof Image)) {
+    check.add(
+      "image",
+      "must be an Image",
+      `give web.image of an App, or ref: "repository@sha256:…"`,
+    );
+  } else if (
+    check.text(args.ref, "ref", `"repository@sha256:…"`) &&
+    !args.ref.includes("@sha256:")
+  ) {
+    check.add(
+      "ref",
+      `${JSON.stringify(args.ref)} names no digest`,
+      `write "repository@sha256:…": no tag is ever deployed`,
+    );
+  }
+}
+
+/** The image for a machine of this architecture. A reference gets a verification of its own. */
+export function targetImage(
+  target: pulumi.Resource,
+  name: string,
+  args: TargetImageArgs,
+  architecture: Architecture,
+): TargetImage {
+  const platform = platformOf(architecture);
+  const image =
+    args.image ??
+    new Image(
+      name,
+      { ref: args.ref, platforms: [platform], reasons: { [platform]: "architecture" } },
+      { parent: target },
+    );
+  const ref = image.platformRef(platform);
+  const known = repositoryArnOf(image);
+  return {
+    ref,
+    repositoryArn: known ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
+  };
+}
