@@ -1,24 +1,97 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Checker, isFields } from "./check";
 import type { Problem } from "./errors";
+import { accessTo } from "./image/built";
 import { Image } from "./image/image";
+import { markLive } from "./image/live";
 import type { ImageArgs } from "./image/imageArgs";
-import { recordedArgs, registryAccess } from "./image/inputs";
+import { recordedArgs } from "./image/inputs";
 import { builderProblems, imageProblems } from "./image/imageProblems";
 import { describePlan, makePlan, type Plan, type Requirement } from "./plan";
-import { Architecture, parseArchitecture, platformOf } from "./platform";
+import { type Architecture, parseArchitecture, platformOf } from "./platform";
 import { refuse } from "./refuse";
+import { repositoryArnIn } from "./registry/ecrAccess";
+import { Repository, type RepositoryArgs } from "./registry/repository";
+import { repositoryProblems } from "./registry/repositoryProblems";
+import { ec2Architecture, type Ec2Args, ec2Problems, Ec2Target } from "./targets/ec2/ec2";
+import { ecsArchitecture, type EcsArgs, ecsProblems, EcsTarget } from "./targets/ecs/ecs";
 import { type HostArgs, HostTarget, hostProblems } from "./targets/host/host";
+import {
+  lambdaArchitecture,
+  type LambdaArgs,
+  lambdaProblems,
+  LambdaTarget,
+} from "./targets/lambda/lambda";
 
 /** What is built, and where it runs. */
 export interface AppArgs {
   /** The image. Its platforms follow from the targets unless they are listed. */
   image: ImageArgs;
-  /** Runs the image as a container on this machine. */
+  /**
+   * The ECR repository that the image lies in.
+   * @default one is made where a target is on AWS and the image names no registry; else none
+   */
+  repository?: RepositoryArgs;
+  /** Runs the image as a container on instances of EC2. */
+  ec2?: Ec2Args;
+  /** Runs it as a service of ECS. */
+  ecs?: EcsArgs;
+  /** Runs it as a function of Lambda. */
+  lambda?: LambdaArgs;
+  /** Runs it as a container on this machine. */
   host?: HostArgs;
 }
 
-const appFields: Readonly<Record<keyof AppArgs, true>> = { image: true, host: true };
+type TargetName = "ec2" | "ecs" | "lambda" | "host";
+
+/** What there is to know of each target before anything is made. A missing one fails to compile. */
+const targets: Readonly<
+  Record<
+    TargetName,
+    {
+      readonly problems: (args: unknown, path: string) => Problem[];
+      /** Undefined where it can't be told, which `problems` reports. */
+      readonly architecture: (args: never) => Architecture | undefined;
+      /** The field that decides it. */
+      readonly decidedBy: (args: Record<string, unknown>) => string;
+      readonly onAws: boolean;
+    }
+  >
+> = {
+  ec2: {
+    problems: ec2Problems,
+    architecture: ec2Architecture,
+    decidedBy: (args) => (args.architecture === undefined ? "instanceType" : "architecture"),
+    onAws: true,
+  },
+  ecs: {
+    problems: ecsProblems,
+    architecture: ecsArchitecture,
+    decidedBy: () => "architecture",
+    onAws: true,
+  },
+  lambda: {
+    problems: lambdaProblems,
+    architecture: lambdaArchitecture,
+    decidedBy: () => "architecture",
+    onAws: true,
+  },
+  host: {
+    problems: hostProblems,
+    architecture: hostArchitecture,
+    decidedBy: () => "architecture",
+    onAws: false,
+  },
+};
+
+const appFields: Readonly<Record<keyof AppArgs, true>> = {
+  image: true,
+  repository: true,
+  ec2: true,
+  ecs: true,
+  lambda: true,
+  host: true,
+};
 
 /**
  * An app: one image, built for what its targets need, verified in the registry, and then run by them. Change a target's
@@ -26,8 +99,8 @@ const appFields: Readonly<Record<keyof AppArgs, true>> = { image: true, host: tr
  *
  * @example
  * const web = new multiarch.App("web", {
- *   image: { context: "./app", registry: { address: "ghcr.io", repository: "team/web" } },
- *   host: { architecture: multiarch.Architecture.Arm64, ports: [{ container: 8080 }] },
+ *   image: { context: "./app" },
+ *   ec2: { instanceType: "t4g.small", containerPort: 8080, ingressCidrs: ["203.0.113.0/24"] },
  * });
  * export const url = web.url;
  */
@@ -36,47 +109,60 @@ export class App extends pulumi.ComponentResource {
   public readonly imageUri: pulumi.Output<string>;
   /** The platforms that the index holds, sorted. */
   public readonly platforms: pulumi.Output<string[]>;
-  /** The address to open, where a target has one. */
-  public readonly url: pulumi.Output<string | undefined>;
-  /** The command that shows the app's logs, where a target has one. */
-  public readonly logsCommand: pulumi.Output<string | undefined>;
+  /** The address to open: that of the first target that has one, in the order ec2, ecs, lambda, host; empty where none has. */
+  public readonly url: pulumi.Output<string>;
+  /** The command that shows the app's logs, of the first target. */
+  public readonly logsCommand: pulumi.Output<string>;
   /** The image, for further targets. */
   public readonly image: Image;
+  /** The ECR repository, where the App made one or was told of one. */
+  public readonly repository?: Repository;
+  /** The instances on EC2, where there are any. */
+  public readonly ec2?: Ec2Target;
+  /** The service on ECS, where there is one. */
+  public readonly ecs?: EcsTarget;
+  /** The function on Lambda, where there is one. */
+  public readonly lambda?: LambdaTarget;
   /** The container on this machine, where there is one. */
   public readonly host?: HostTarget;
 
+  /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: AppArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = planApp(args);
     refuse(name, appProblems(args, plan));
-    super(
-      "multiarch:index:App",
-      name,
-      { image: recordedArgs(args.image, plan), host: args.host },
-      opts,
-    );
+    super("multiarch:index:App", name, { ...args, image: recordedArgs(args.image, plan) }, opts);
     void pulumi.log.info(`platforms: ${describePlan(plan)}`, this);
+    const opt = { parent: this };
 
+    if (needsRepository(args)) this.repository = new Repository(name, repositoryArgs(args), opt);
+    const image = { ...args.image, repository: this.repository ?? args.image.repository };
     this.image = new Image(
       name,
-      { ...args.image, platforms: [...plan.platforms], reasons: plan.requiredBy },
-      { parent: this },
+      { ...image, platforms: [...plan.platforms], reasons: plan.requiredBy },
+      opt,
     );
+    const given = { image: this.image };
+    if (args.ec2) this.ec2 = new Ec2Target(name, { ...args.ec2, ...given }, opt);
+    if (args.ecs) this.ecs = new EcsTarget(name, { ...args.ecs, ...given }, opt);
+    if (args.lambda) this.lambda = new LambdaTarget(name, { ...args.lambda, ...given }, opt);
     if (args.host !== undefined) {
       this.host = new HostTarget(
         name,
         {
           ...args.host,
           image: this.image.platformRef(platformOf(hostArchitecture(args.host)!)),
-          registry: registryAccess(args.image),
+          registry: accessTo(this.image),
         },
-        { parent: this },
+        opt,
       );
     }
+    const made = [this.ec2, this.ecs, this.lambda, this.host].filter((one) => one !== undefined);
+    if (args.repository?.keepReleases !== undefined) markLive(this.image, made);
 
     this.imageUri = this.image.imageUri;
     this.platforms = this.image.platforms;
-    this.url = pulumi.output(this.host?.url);
-    this.logsCommand = pulumi.output(this.host?.logsCommand);
+    this.url = pulumi.all(made.map(({ url }) => url)).apply((urls) => urls.find(Boolean) ?? "");
+    this.logsCommand = pulumi.output(made[0]?.logsCommand ?? "");
     this.registerOutputs({
       imageUri: this.imageUri,
       platforms: this.platforms,
@@ -86,10 +172,21 @@ export class App extends pulumi.ComponentResource {
   }
 }
 
+/** The targets that the user wrote down, whatever is wrong with them. */
+function given(args: AppArgs): [TargetName, Record<string, unknown>][] {
+  if (!isFields(args)) return [];
+  return (Object.keys(targets) as TargetName[]).flatMap((name) => {
+    const target: unknown = args[name];
+    return isFields(target) ? [[name, target]] : [];
+  });
+}
+
 function planApp(args: AppArgs): Plan {
-  const requirements: Requirement[] = [];
-  const architecture = isFields(args?.host) ? hostArchitecture(args.host) : undefined;
-  if (architecture !== undefined) requirements.push({ path: "host.architecture", architecture });
+  const requirements = given(args).flatMap(([name, target]): Requirement[] => {
+    const architecture = targets[name].architecture(target as never);
+    const path = `${name}.${targets[name].decidedBy(target)}`;
+    return architecture === undefined ? [] : [{ path, architecture }];
+  });
   return makePlan({
     requirements,
     platforms: isFields(args?.image) ? args.image.platforms : undefined,
@@ -99,8 +196,26 @@ function planApp(args: AppArgs): Plan {
 
 /** Undefined where the text names no architecture, which the host's own check reports. */
 function hostArchitecture(host: HostArgs): Architecture | undefined {
-  const given: unknown = host.architecture ?? Architecture.X86_64;
+  const given: unknown = host.architecture ?? "x86_64";
   return typeof given === "string" ? parseArchitecture(given) : undefined;
+}
+
+/** Whether the image lies in a repository of the App's: it was asked for, or a target pulls from AWS and nothing else is named. */
+function needsRepository(args: AppArgs): boolean {
+  if (args.repository !== undefined) return true;
+  const { ref, registry, repository } = args.image;
+  if (ref !== undefined || registry !== undefined || repository !== undefined) return false;
+  return given(args).some(([name]) => targets[name].onAws);
+}
+
+function repositoryArgs(args: AppArgs): RepositoryArgs {
+  if (args.repository?.existing !== undefined) return args.repository;
+  const tags = [...(args.image.tags ?? []), ...(args.repository?.mutableTags ?? [])];
+  return {
+    lambdaPull: args.lambda !== undefined,
+    ...args.repository,
+    mutableTags: [...new Set(tags)],
+  };
 }
 
 function appProblems(args: AppArgs, plan: Plan): Problem[] {
@@ -108,14 +223,42 @@ function appProblems(args: AppArgs, plan: Plan): Problem[] {
   if (args === undefined)
     check.add("image", "is missing", `write for example { context: "./app" }`);
   if (!check.fields(args, "", Object.keys(appFields))) return check.problems;
+  const image: unknown = args.image;
+  const placed = isFields(image) && needsRepository(args);
+  if (args.repository !== undefined) {
+    check.problems.push(...repositoryProblems(args.repository, "repository"));
+    for (const field of ["registry", "repository"] as const) {
+      if (!isFields(image) || image[field] === undefined) continue;
+      check.add(`image.${field}`, "is given next to repository", "keep one of them");
+    }
+  }
+  if (isFields(image) && args.lambda !== undefined) lambdaRegistryProblem(check, args.image);
   // Where a target's architecture can't be told, the plan lacks a reason, and complaining of that would mislead.
+  const wanted = (Object.keys(targets) as TargetName[]).filter((name) => args[name] !== undefined);
   const planned =
-    isFields(args.image) &&
-    (args.host === undefined || (isFields(args.host) && hostArchitecture(args.host) !== undefined));
+    isFields(image) &&
+    wanted.every((name) => {
+      const target: unknown = args[name];
+      return isFields(target) && targets[name].architecture(target as never) !== undefined;
+    });
   return [
     ...check.problems,
-    ...imageProblems(args.image, "image"),
-    ...(args.host === undefined ? [] : hostProblems(args.host, "host")),
-    ...(planned ? [...plan.problems, ...builderProblems(args.image, "image", plan.platforms)] : []),
+    ...imageProblems(image, "image", placed),
+    ...wanted.flatMap((name) => targets[name].problems(args[name], name)),
+    ...(planned ? [...plan.problems, ...builderProblems(image, "image", plan.platforms)] : []),
   ];
+}
+
+/** Lambda pulls from ECR only (https://docs.aws.amazon.com/lambda/latest/dg/images-create.html). */
+function lambdaRegistryProblem(check: Checker, image: ImageArgs): void {
+  const { ref, registry } = image;
+  const address = registry?.address ?? "docker.io";
+  if (registry !== undefined && typeof address === "string" && ref === undefined) {
+    if (repositoryArnIn(`${address}/any`) !== undefined) return;
+    check.add(
+      "image.registry",
+      `is ${address}, and Lambda pulls from ECR only`,
+      "leave it out, and a repository of ECR is made",
+    );
+  }
 }

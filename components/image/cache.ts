@@ -12,6 +12,11 @@ export function cacheTag(app: string, stack: string, platform: string): string {
   return tagOf(["cache", app, stack, platformSlug(platform)].join("-"));
 }
 
+/** The tag of what a stack runs of an app. */
+export function liveTag(app: string, stack: string): string {
+  return tagOf(["live", app, stack].join("-"));
+}
+
 /** A tag derived from what the index holds: the same content has the same tag, other content another. */
 export function contentTag(digests: Readonly<Record<string, string>>): string {
   const lines = Object.entries(digests)

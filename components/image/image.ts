@@ -20,21 +20,12 @@ import {
   secretValues,
   withRegistry,
 } from "./inputs";
+import { type Built, builtBy, type PlatformImage } from "./built";
 import { builderProblems, imageProblems } from "./imageProblems";
 import { buildHooks, indexHooks, type PreflightArgs, settled } from "./preflight";
 import { isMissing, watchPresence } from "./presence";
 
-/** One platform's image in the registry. */
-export interface PlatformImage {
-  /** `linux/amd64` */
-  platform: string;
-  /** `repository@sha256:…`, what a target of this platform is given. */
-  ref: string;
-  /** `sha256:…` */
-  digest: string;
-  /** Compressed bytes: layers and configuration. */
-  size: number;
-}
+export type { PlatformImage } from "./built";
 
 /**
  * An image for one or more platforms: built for each with a cache of its own, joined to one index, and verified in the
@@ -71,8 +62,10 @@ export class Image extends pulumi.ComponentResource {
       ...builderProblems(args, "", plan.platforms),
     ]);
     super("multiarch:index:Image", name, recordedArgs(args, plan), opts);
-    const built = buildOrTake(this, name, withRegistry(args), plan, opts?.parent);
-    builtBy.set(this, { ...built, name, repositoryArn: args.repository?.arn });
+    const placed = withRegistry(args);
+    const built = buildOrTake(this, name, placed, plan, opts?.parent);
+    const repositoryArn = args.repository?.arn;
+    builtBy.set(this, { ...built, name, args: placed, parent: opts?.parent, repositoryArn });
     this.imageUri = built.imageUri;
     this.digest = built.imageUri.apply(digestOf);
     this.platforms = built.platforms;
@@ -102,26 +95,6 @@ export class Image extends pulumi.ComponentResource {
     deployed.set(normalised, ref!);
     return ref!;
   }
-}
-
-/** What an image's own methods need. Not in fields: Pulumi would take even private ones for outputs of the component. */
-const builtBy = new WeakMap<
-  Image,
-  Built & { readonly name: string; readonly repositoryArn?: pulumi.Output<string> }
->();
-
-/** The ARN of the repository that an image lies in, where that is a Repository of ours. */
-export function repositoryArnOf(image: Image): pulumi.Output<string> | undefined {
-  return builtBy.get(image)?.repositoryArn;
-}
-
-interface Built {
-  readonly imageUri: pulumi.Output<string>;
-  readonly platforms: pulumi.Output<string[]>;
-  readonly images: pulumi.Output<PlatformImage[]>;
-  readonly refs: ReadonlyMap<string, pulumi.Output<string>>;
-  /** The references that targets asked for. */
-  readonly deployed: Map<string, pulumi.Output<string>>;
 }
 
 function buildOrTake(
@@ -244,6 +217,7 @@ function build(
   return {
     imageUri: gate.passed(reference),
     deployed,
+    sources: verified,
     platforms: gate.passed(pulumi.output([...plan.platforms])),
     images: gate.report.apply((report) =>
       report.images.map((one) => withRef(report.reference, one)),

@@ -17,9 +17,10 @@ export function isRemoteContext(location: string): boolean {
 
 /**
  * Everything wrong with the image's arguments that can be told without asking anybody. The platforms are the plan's
- * matter. `path` is how the user reaches them: `image` in an App, empty in an Image alone.
+ * matter. `path` is how the user reaches them: `image` in an App, empty in an Image alone. `placed`: somebody else says where
+ * the image lies.
  */
-export function imageProblems(args: unknown, path: string): Problem[] {
+export function imageProblems(args: unknown, path: string, placed = false): Problem[] {
   const check = new Checker();
   const at = (field: string) => (path === "" ? field : `${path}.${field}`);
   if (args === undefined || args === null) {
@@ -36,7 +37,7 @@ export function imageProblems(args: unknown, path: string): Problem[] {
     checkBuilders(check, args, at);
     checkOutput(check, args, at);
   }
-  checkRegistry(check, args, at);
+  checkRegistry(check, args, at, placed);
   return check.problems;
 }
 
@@ -213,7 +214,7 @@ function checkOutput(check: Checker, args: Fields, at: At): void {
   }
 }
 
-function checkRegistry(check: Checker, args: Fields, at: At): void {
+function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): void {
   const known = ["address", "repository", "username", "password"];
   const registry = args.registry;
   if (args.repository !== undefined) {
@@ -222,7 +223,7 @@ function checkRegistry(check: Checker, args: Fields, at: At): void {
     if (registry !== undefined)
       check.add(at("registry"), `is given next to ${at("repository")}`, "keep one of them");
   } else if (registry === undefined) {
-    if (args.ref !== undefined) return;
+    if (args.ref !== undefined || placed) return;
     check.add(
       at("registry"),
       "is missing",

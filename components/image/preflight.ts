@@ -163,6 +163,7 @@ function explainer(
 export function settled<T>(output: pulumi.Output<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error("a value that must be known isn't")), 10_000);
+    limit.unref();
     output.apply((value) => {
       clearTimeout(limit);
       resolve(value as T);

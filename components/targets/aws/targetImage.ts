@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Checker } from "../../check";
-import { Image, repositoryArnOf } from "../../image/image";
+import { repositoryArnOf } from "../../image/built";
+import { Image } from "../../image/image";
 import { type Architecture, platformOf } from "../../platform";
 import { repositoryArnIn } from "../../registry/ecrAccess";
 

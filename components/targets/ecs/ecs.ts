@@ -1,0 +1,376 @@
+import * as aws from "@pulumi/aws/getRegion.js";
+import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
+import * as ecs from "@pulumi/aws/ecs/index.js";
+import * as iam from "@pulumi/aws/iam/index.js";
+import * as pulumi from "@pulumi/pulumi";
+import { beforeChange } from "../../hooks";
+import { type Architecture, parseArchitecture, spellings } from "../../platform";
+import { refuse } from "../../refuse";
+import { fieldPath, scopedName } from "../../scope";
+import { refuseSecretsIn } from "../aws/environment";
+import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
+import { type Balanced, loadBalancer } from "../aws/loadBalancer";
+import { logGroup, logsCommand } from "../aws/logs";
+import { networkOf } from "../aws/network";
+import { securityGroup } from "../aws/securityGroup";
+import { type TargetImage, targetImage } from "../aws/targetImage";
+import { type EcsArgs, EcsLaunchType, type EcsTargetArgs } from "./ecsArgs";
+import { ecsProblems } from "./ecsProblems";
+import { fargateSizeWarning } from "./fargateSizes";
+import { rolloutProblem } from "./rollout";
+
+export * from "./ecsArgs";
+export { ecsProblems } from "./ecsProblems";
+
+const defaults = { cpu: 256, memory: 512 };
+
+/**
+ * Runs an image as a service of ECS, on Fargate or on the instances of a cluster of yours. A release that doesn't get healthy is
+ * rolled back by ECS, and fails the `up`.
+ *
+ * @example
+ * const worker = new multiarch.EcsTarget("worker", { image: web.image, architecture: "arm64", cpu: 512, memory: 1024 });
+ * export const logs = worker.logsCommand;
+ */
+export class EcsTarget extends pulumi.ComponentResource {
+  /** The address of the load balancer; empty without one, for a task's own address changes with each release. */
+  public readonly url: pulumi.Output<string>;
+  /** The cluster's ARN. */
+  public readonly clusterArn: pulumi.Output<string>;
+  /** The service's name. */
+  public readonly serviceName: pulumi.Output<string>;
+  /** The revision that runs, with its number behind the last colon. */
+  public readonly taskDefinitionArn: pulumi.Output<string>;
+  /** The command that shows the logs. */
+  public readonly logsCommand: pulumi.Output<string>;
+  /** The command that opens a shell in the first task. It needs AWS's Session Manager plugin; empty where `executeCommand` is off. */
+  public readonly shellCommand: pulumi.Output<string>;
+
+  /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
+  constructor(name: string, args: EcsTargetArgs, opts?: pulumi.ComponentResourceOptions) {
+    refuse(name, ecsProblems(args, ""));
+    const { image: source, ref, ...rest } = args;
+    super("multiarch:index:EcsTarget", name, { ...rest, ref: ref ?? source?.imageUri }, opts);
+    const path = (field: string) => fieldPath(opts?.parent, "ecs", field);
+    const architecture = ecsArchitecture(args)!;
+    warnOfSize(this, args, path);
+
+    const image = targetImage(this, name, args, architecture);
+    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const logs = logGroup(name, args, { parent: this });
+    const roles = makeRoles(this, name, args, image, logs);
+    const container = scopedName(name, opts?.parent).replace(/[^A-Za-z0-9_-]/g, "-");
+    const family = `${pulumi.getProject()}-${pulumi.getStack()}-${container}`.slice(0, 255);
+    const fargate = args.launchType !== EcsLaunchType.Ec2;
+    const task = new ecs.TaskDefinition(
+      name,
+      {
+        family,
+        requiresCompatibilities: [args.launchType ?? EcsLaunchType.Fargate],
+        networkMode: "awsvpc",
+        cpu: String(args.cpu ?? defaults.cpu),
+        memory: String(args.memory ?? defaults.memory),
+        // Fargate takes x86_64 where it isn't told; on instances the placement constraint decides.
+        ...(fargate && {
+          runtimePlatform: {
+            operatingSystemFamily: "LINUX",
+            cpuArchitecture: spellings[architecture].ecs,
+          },
+        }),
+        executionRoleArn: roles.execution.arn,
+        taskRoleArn: roles.task.arn,
+        containerDefinitions: containerDefinitions(container, args, image, logs, region),
+        tags: args.tags,
+      },
+      {
+        parent: this,
+        protect: false, // each release is another revision
+        // Revisions cost nothing, and ECS rolls back to the one before: what may still run is not deleted.
+        retainOnDelete: true,
+        hooks: beforeChange(
+          `environment of ECS ${scopedName(name, opts?.parent)}`,
+          refuseSecretsIn(readable(args, path), path("secrets")),
+        ),
+      },
+    );
+    const cluster = args.clusterArn ?? makeCluster(this, name, args);
+    const { service, balanced } = makeService(this, name, args, {
+      task,
+      cluster,
+      container,
+      architecture,
+      dependsOn: roles.policies,
+    });
+    this.clusterArn = pulumi.output(cluster);
+    this.serviceName = service.name;
+    this.taskDefinitionArn = task.arn;
+    this.url = balanced?.url ?? pulumi.output("");
+    this.logsCommand = logsCommand(logs.name, region);
+    this.shellCommand =
+      args.executeCommand === false
+        ? pulumi.output("")
+        : pulumi.interpolate`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`;
+    confirmRollout(this, name, task, service, this.logsCommand);
+    this.registerOutputs({
+      url: this.url,
+      clusterArn: this.clusterArn,
+      serviceName: this.serviceName,
+      taskDefinitionArn: this.taskDefinitionArn,
+      logsCommand: this.logsCommand,
+      shellCommand: this.shellCommand,
+    });
+  }
+}
+
+/** Undefined where the text names no architecture, which `ecsProblems` reports. */
+export function ecsArchitecture(args: EcsArgs): Architecture | undefined {
+  const given: unknown = args.architecture ?? "x86_64";
+  return typeof given === "string" ? parseArchitecture(given) : undefined;
+}
+
+function warnOfSize(target: EcsTarget, args: EcsArgs, path: (field: string) => string): void {
+  if (args.launchType === EcsLaunchType.Ec2) return;
+  const warning = fargateSizeWarning(args.cpu ?? defaults.cpu, args.memory ?? defaults.memory);
+  if (warning !== undefined) void pulumi.log.warn(path(warning), target);
+}
+
+/** Everything of the task definition that whoever may describe it can read. */
+function readable(args: EcsArgs, path: (field: string) => string) {
+  const environment = Object.entries(args.environment ?? {});
+  return {
+    ...Object.fromEntries(
+      environment.map(([variable, value]) => [path(`environment.${variable}`), value]),
+    ),
+    [path("command")]: args.command,
+    [path("user")]: args.user,
+  };
+}
+
+interface Roles {
+  readonly execution: iam.Role;
+  readonly task: iam.Role;
+  /** Whoever runs tasks waits for them. */
+  readonly policies: pulumi.Resource[];
+}
+
+/** The role with which ECS itself starts a task, and the role that the app has. */
+function makeRoles(
+  target: EcsTarget,
+  name: string,
+  args: EcsArgs,
+  image: TargetImage,
+  logs: cloudwatch.LogGroup,
+): Roles {
+  const opts = { parent: target };
+  const assumeRolePolicy = trust("ecs-tasks.amazonaws.com");
+  const role = (suffix: string) =>
+    new iam.Role(`${name}-${suffix}`, { assumeRolePolicy, tags: args.tags }, opts);
+  const [execution, task] = [role("execution"), role("task")];
+  const secrets = pulumi.all([
+    ...Object.values(args.secrets ?? {}),
+    ...[args.pullSecretArn ?? []].flat(),
+  ]);
+  const start = new iam.RolePolicy(
+    `${name}-execution`,
+    {
+      role: execution.name,
+      policy: pulumi
+        .all([image.repositoryArn, logs.arn, secrets])
+        .apply(([repository, group, arns]) =>
+          policy([
+            ...pullStatements(repository),
+            ...logStatements(group),
+            ...secretStatements(arns),
+          ]),
+        ),
+    },
+    opts,
+  );
+  const policies: pulumi.Resource[] = [start];
+  if (args.executeCommand !== false) {
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-required-iam-permissions
+    const channels = [
+      "CreateControlChannel",
+      "CreateDataChannel",
+      "OpenControlChannel",
+      "OpenDataChannel",
+    ];
+    const Action = channels.map((action) => `ssmmessages:${action}`);
+    const shell = policy([{ Effect: "Allow", Action, Resource: ["*"] }]);
+    policies.push(new iam.RolePolicy(`${name}-shell`, { role: task.name, policy: shell }, opts));
+  }
+  args.policyArns?.forEach((policyArn, index) =>
+    policies.push(
+      new iam.RolePolicyAttachment(`${name}-task-${index}`, { role: task.name, policyArn }, opts),
+    ),
+  );
+  return { execution, task, policies };
+}
+
+function containerDefinitions(
+  container: string,
+  args: EcsArgs,
+  image: TargetImage,
+  logs: cloudwatch.LogGroup,
+  region: pulumi.Output<string>,
+): pulumi.Output<string> {
+  const pairs = (values: Record<string, pulumi.Input<string>> | undefined, field: string) =>
+    Object.entries(values ?? {})
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([variable, value]) => ({ name: variable, [field]: value }));
+  const { health } = args;
+  return pulumi.jsonStringify([
+    {
+      name: container,
+      image: image.ref,
+      essential: true,
+      environment: pairs(args.environment, "value"),
+      secrets: pairs(args.secrets, "valueFrom"),
+      ...(args.containerPort !== undefined && {
+        portMappings: [{ containerPort: args.containerPort, protocol: "tcp" }],
+      }),
+      ...(args.command !== undefined && { command: args.command }),
+      ...(args.user !== undefined && { user: args.user }),
+      ...(args.pullSecretArn !== undefined && {
+        repositoryCredentials: { credentialsParameter: args.pullSecretArn },
+      }),
+      ...(health !== undefined && {
+        healthCheck: {
+          command: ["CMD", ...health.command],
+          interval: health.interval ?? 10,
+          timeout: health.timeout ?? 5,
+          retries: health.retries ?? 3,
+          startPeriod: health.startPeriod ?? 10,
+        },
+      }),
+      // An app that ignores SIGTERM as process 1, and the zombies of one that starts others, are init's business.
+      linuxParameters: { initProcessEnabled: true },
+      logConfiguration: {
+        logDriver: "awslogs",
+        options: {
+          "awslogs-group": logs.name,
+          "awslogs-region": region,
+          "awslogs-stream-prefix": container,
+        },
+      },
+    },
+  ]);
+}
+
+function makeCluster(target: EcsTarget, name: string, args: EcsArgs): pulumi.Output<string> {
+  const cluster = new ecs.Cluster(name, { tags: args.tags }, { parent: target });
+  if (!args.spot) return cluster.arn;
+  const providers = new ecs.ClusterCapacityProviders(
+    name,
+    { clusterName: cluster.name, capacityProviders: ["FARGATE", "FARGATE_SPOT"] },
+    { parent: target },
+  );
+  return pulumi.all([cluster.arn, providers.id]).apply(([arn]) => arn);
+}
+
+function makeService(
+  target: EcsTarget,
+  name: string,
+  args: EcsArgs,
+  given: {
+    task: ecs.TaskDefinition;
+    cluster: pulumi.Input<string>;
+    container: string;
+    architecture: Architecture;
+    dependsOn: pulumi.Resource[];
+  },
+): { service: ecs.Service; balanced?: Balanced } {
+  const opts = { parent: target };
+  const network = networkOf(target, args);
+  const port = args.containerPort;
+  const balanced =
+    args.loadBalancer &&
+    loadBalancer(
+      name,
+      { ...args.loadBalancer, network, port: port!, targetType: "ip", tags: args.tags },
+      opts,
+    );
+  const group = securityGroup(
+    `${name}-tasks`,
+    {
+      vpcId: network.vpcId,
+      description: `tasks of ${name}`,
+      ingress:
+        port === undefined ? [] : [{ port, cidrs: args.ingressCidrs, from: balanced?.group }],
+      tags: args.tags,
+    },
+    opts,
+  );
+  const fargate = args.launchType !== EcsLaunchType.Ec2;
+  const minutes = `${args.steadyStateTimeout ?? 20}m`;
+  const service = new ecs.Service(
+    name,
+    {
+      cluster: given.cluster,
+      taskDefinition: given.task.arn,
+      desiredCount: args.desiredCount ?? 1,
+      ...(args.spot
+        ? { capacityProviderStrategies: [{ capacityProvider: "FARGATE_SPOT", weight: 1 }] }
+        : { launchType: args.launchType ?? EcsLaunchType.Fargate }),
+      networkConfiguration: {
+        subnets: network.subnetIds,
+        securityGroups: [group.id],
+        // Only Fargate's tasks can have public addresses.
+        assignPublicIp: fargate && (args.assignPublicIp ?? args.vpcId === undefined),
+      },
+      ...(!fargate && {
+        placementConstraints: [
+          {
+            type: "memberOf",
+            expression: `attribute:ecs.cpu-architecture == ${spellings[given.architecture].ecs.toLowerCase()}`,
+          },
+        ],
+      }),
+      ...(balanced && {
+        loadBalancers: [
+          {
+            targetGroupArn: balanced.targetGroup.arn,
+            containerName: given.container,
+            containerPort: port!,
+          },
+        ],
+      }),
+      deploymentCircuitBreaker: { enable: true, rollback: true },
+      deploymentMinimumHealthyPercent: 100,
+      deploymentMaximumPercent: 200,
+      waitForSteadyState: true,
+      enableExecuteCommand: args.executeCommand ?? true,
+      propagateTags: "SERVICE",
+      tags: args.tags,
+    },
+    {
+      parent: target,
+      dependsOn: [...given.dependsOn, ...(balanced?.listeners ?? [])],
+      customTimeouts: { create: minutes, update: minutes },
+    },
+  );
+  return { service, balanced };
+}
+
+/** In `up` only: fails it where ECS runs something else than was asked for, which the provider reports as success. */
+function confirmRollout(
+  target: EcsTarget,
+  name: string,
+  task: ecs.TaskDefinition,
+  service: ecs.Service,
+  logs: pulumi.Output<string>,
+): void {
+  if (pulumi.runtime.isDryRun()) return;
+  const found = ecs.getServiceOutput(
+    { serviceName: service.name, clusterArn: service.cluster },
+    { parent: target, dependsOn: [service] },
+  );
+  pulumi.all([task.arn, found, logs]).apply(([asked, facts, command]) => {
+    const problem = rolloutProblem(asked, facts, { logs: command });
+    if (problem === undefined) return;
+    // Feeds no resource, so it is shown as it is; a stack would be none of the user's business.
+    const error = new pulumi.ResourceError(`${name}: ${problem}`, target, true);
+    error.stack = error.message;
+    throw error;
+  });
+}

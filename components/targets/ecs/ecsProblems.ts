@@ -1,0 +1,143 @@
+import { Checker, isFields, isLater } from "../../check";
+import { type Problem, show } from "../../errors";
+import { parseArchitecture } from "../../platform";
+import { environmentProblems, secretArn } from "../aws/environment";
+import { loadBalancerProblems } from "../aws/loadBalancer";
+import { logRetentionProblem } from "../aws/logs";
+import { cidrProblems, networkProblems } from "../aws/network";
+import { imageProblem } from "../aws/targetImage";
+import { EcsLaunchType, ecsFields } from "./ecsArgs";
+
+/** What is wrong with the arguments of an ECS target. `path` is that of the object in an App, empty for the target alone. */
+export function ecsProblems(given: unknown, path: string): Problem[] {
+  const check = new Checker();
+  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const known = [...Object.keys(ecsFields), ...(path === "" ? ["image", "ref"] : [])];
+  const args: unknown = given ?? null;
+  if (!check.fields(args, path, known)) return check.problems;
+  if (path === "") imageProblem(check, args);
+  checkMachine(check, args, at);
+  checkReach(check, args, at);
+  checkContainer(check, args, at);
+  environmentProblems(check, args, at);
+  networkProblems(check, args, at);
+  logRetentionProblem(check, args.logRetentionDays, at("logRetentionDays"));
+  check.textMap(args.tags, at("tags"), `{ team: "web" }`);
+  return check.problems;
+}
+
+type Fields = Record<string, unknown>;
+type At = (field: string) => string;
+
+function checkMachine(check: Checker, args: Fields, at: At): void {
+  const { architecture, launchType, spot } = args;
+  if (check.plain(architecture, at("architecture"))) {
+    if (typeof architecture !== "string" || parseArchitecture(architecture) === undefined)
+      check.add(
+        at("architecture"),
+        `${show(architecture)} is no architecture of ECS`,
+        `write "x86_64" or "arm64"`,
+      );
+  }
+  check.oneOf(launchType, at("launchType"), Object.values(EcsLaunchType));
+  check.flag(spot, at("spot"));
+  check.text(args.clusterArn, at("clusterArn"), `"arn:aws:ecs:…:cluster/…"`);
+  if (launchType === EcsLaunchType.Ec2) {
+    if (args.clusterArn === undefined)
+      check.add(
+        at("clusterArn"),
+        "is missing, and the launch type EC2 runs on a cluster's instances",
+        "write the cluster's ARN",
+      );
+    if (spot === true)
+      check.add(at("spot"), "is for Fargate", `remove it, or set ${at("launchType")} to "FARGATE"`);
+  }
+  const plain = (field: string, least: number, most: number, unit: string) =>
+    check.plain(args[field], at(field)) && check.whole(args[field], at(field), least, most, unit);
+  plain("cpu", 128, 196_608, "CPU units");
+  plain("memory", 6, 1_048_576, "MiB");
+  plain("steadyStateTimeout", 1, 360, "minutes");
+  check.whole(args.desiredCount, at("desiredCount"), 0, 5000, "tasks");
+}
+
+function checkReach(check: Checker, args: Fields, at: At): void {
+  const { containerPort, ingressCidrs, loadBalancer } = args;
+  const port = at("containerPort");
+  if (check.plain(containerPort, port)) check.whole(containerPort, port, 1, 65_535, "a TCP port");
+  cidrProblems(check, ingressCidrs, at("ingressCidrs"));
+  loadBalancerProblems(check, loadBalancer, at("loadBalancer"));
+  if (containerPort === undefined) {
+    for (const field of ["ingressCidrs", "loadBalancer"]) {
+      if (args[field] === undefined) continue;
+      check.add(
+        port,
+        `is missing, but ${at(field)} is there`,
+        "write the port that the app listens on",
+      );
+    }
+  } else if (ingressCidrs === undefined && loadBalancer === undefined) {
+    check.add(
+      port,
+      "is given, but nobody could reach it",
+      `add ${at("ingressCidrs")}, for example ["203.0.113.0/24"], or ${at("loadBalancer")}, or leave the port out`,
+    );
+  } else if (ingressCidrs !== undefined && loadBalancer !== undefined) {
+    check.add(
+      at("ingressCidrs"),
+      `is given next to ${at("loadBalancer")}, which alone reaches the tasks`,
+      `move it to ${at("loadBalancer.ingressCidrs")}`,
+    );
+  }
+}
+
+function checkContainer(check: Checker, args: Fields, at: At): void {
+  check.flag(args.assignPublicIp, at("assignPublicIp"));
+  check.flag(args.executeCommand, at("executeCommand"));
+  check.text(args.user, at("user"), `"1000"`);
+  if (args.command !== undefined && !isLater(args.command)) {
+    if (!Array.isArray(args.command))
+      check.add(at("command"), `must be a list, got ${show(args.command)}`, `write ["serve"]`);
+  }
+  if (check.list(args.policyArns, at("policyArns"), `["arn:aws:iam::…:policy/…"]`)) {
+    args.policyArns.forEach((arn, index) =>
+      check.text(arn ?? null, at(`policyArns[${index}]`), `"arn:aws:iam::…:policy/…"`),
+    );
+  }
+  const secret = args.pullSecretArn;
+  if (typeof secret === "string" && !(secretArn.test(secret) && secret.includes(":secret:")))
+    check.add(
+      at("pullSecretArn"),
+      "is no ARN of a secret in Secrets Manager",
+      `write "arn:aws:secretsmanager:region:account:secret:…"`,
+    );
+  checkHealth(check, args.health, at);
+}
+
+function checkHealth(check: Checker, health: unknown, at: At): void {
+  if (isFields(health) && "path" in health) {
+    check.add(
+      at("health.path"),
+      "is asked by nobody: ECS itself runs commands",
+      `write ${at("loadBalancer.healthPath")}, or a command that asks: ["wget", "-qO-", "http://127.0.0.1:8080/health"]`,
+    );
+    return;
+  }
+  const fields = ["command", "interval", "timeout", "retries", "startPeriod"];
+  if (!check.fields(health, at("health"), fields)) return;
+  if (!Array.isArray(health.command) || health.command.length === 0) {
+    check.add(
+      at("health.command"),
+      `must be a list that isn't empty, got ${show(health.command)}`,
+      `write ["/healthy"]`,
+    );
+  } else {
+    check.texts(health.command, at("health.command"), `"/healthy"`);
+  }
+  const plain = (field: string, least: number, most: number, unit: string) =>
+    check.plain(health[field], at(`health.${field}`)) &&
+    check.whole(health[field], at(`health.${field}`), least, most, unit);
+  plain("interval", 5, 300, "seconds");
+  plain("timeout", 2, 60, "seconds");
+  plain("retries", 1, 10, "failures");
+  plain("startPeriod", 0, 300, "seconds");
+}

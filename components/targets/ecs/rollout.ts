@@ -1,0 +1,44 @@
+/** What ECS says of a service, as far as it is looked at. */
+export interface ServiceFacts {
+  /** The revision that the service is set to run. */
+  readonly taskDefinition: string;
+  readonly deployments: readonly {
+    readonly status: string;
+    readonly taskDefinition: string;
+    readonly runningCount: number;
+    readonly desiredCount: number;
+  }[];
+  /** Newest first. */
+  readonly events: readonly { readonly createdAt: string; readonly message: string }[];
+}
+
+const shownEvents = 5;
+
+/**
+ * Why what runs isn't what was asked for, or undefined where it is. The provider reports success after ECS rolled back, because the
+ * service is steady again; and the state then holds the new revision, so that a plain `pulumi up` would see nothing to do.
+ */
+export function rolloutProblem(
+  asked: string,
+  found: ServiceFacts,
+  commands: { readonly logs: string },
+): string | undefined {
+  if (found.taskDefinition === asked) return undefined;
+  const reasons = found.events
+    .filter(({ message }) =>
+      /unable|fail|unhealthy|stopped|rolling back|rolled back|error/i.test(message),
+    )
+    .slice(0, shownEvents)
+    .map(({ message }) => `  ${message}`);
+  return [
+    `ECS runs ${revision(found.taskDefinition)}, not ${revision(asked)}, which was asked for: the new release didn't get healthy, and the one before serves`,
+    ...(reasons.length === 0 ? [] : ["what ECS says, the newest first:", ...reasons]),
+    `what the app said: ${commands.logs}`,
+    "once it is mended, or to try the same again: pulumi up --refresh (a plain `pulumi up` takes the new revision for running)",
+  ].join("\n");
+}
+
+/** `web:3` of the ARN of a task definition. */
+function revision(arn: string): string {
+  return arn.slice(arn.lastIndexOf("/") + 1);
+}
