@@ -3,28 +3,82 @@ import * as pulumi from "@pulumi/pulumi";
 import * as multiarch from "./components";
 
 const config = new pulumi.Config();
+const target = config.get("target") ?? "host";
+const architecture = config.get<multiarch.Architecture>("architecture");
+const containerPort = config.getNumber("containerPort") ?? 8080;
 const baseImage = config.get("baseImage");
+const cidrs = config.getObject<string[]>("ingressCidrs") ?? [];
+const ingressCidrs = cidrs.length === 0 ? undefined : cidrs;
+
+/** A load balancer takes the stated addresses in; without one they reach the machines. */
+const reach = config.getBoolean("loadBalancer")
+  ? {
+      loadBalancer: {
+        // Its absence is told by the App, with the field's path.
+        ingressCidrs: ingressCidrs!,
+        certificateArn: config.get("certificateArn"),
+      },
+    }
+  : { ingressCidrs };
+
+const targets: Record<string, () => Partial<multiarch.AppArgs>> = {
+  ec2: () => ({
+    ec2: {
+      instanceType: config.get("instanceType") ?? "t3.small",
+      instances: config.getNumber("instances"),
+      containerPort,
+      ...reach,
+    },
+  }),
+  ecs: () => ({
+    ecs: {
+      architecture,
+      cpu: config.getNumber("cpu"),
+      memory: config.getNumber("memory"),
+      desiredCount: config.getNumber("desiredCount"),
+      // A port that nobody may reach is no port.
+      ...(ingressCidrs && { containerPort, ...reach }),
+    },
+  }),
+  lambda: () => ({
+    lambda: { architecture, functionUrl: config.getBoolean("functionUrl") ? {} : undefined },
+  }),
+  host: () => ({
+    host: {
+      architecture,
+      ports: [{ container: containerPort, host: config.getNumber("port") ?? 8080 }],
+      health: { path: "/" },
+    },
+  }),
+};
+
+const declared = targets[target];
+if (declared === undefined) {
+  throw new pulumi.RunError(
+    `target: is ${JSON.stringify(target)}; write one of ${Object.keys(targets).join(", ")} (pulumi config set target ecs)`,
+  );
+}
 
 const web = new multiarch.App("web", {
   image: {
     context: config.get("context") ?? "./examples/web",
     platforms: config.getObject<string[]>("platforms"),
-    registry: {
-      address: config.get("registryAddress"),
-      // Its absence is told by the App, with the field's path.
-      repository: config.get("repository")!,
-      username: config.get("registryUsername"),
-      password: config.getSecret("registryPassword"),
-    },
+    // On AWS the image lies in a repository of ECR, which the App makes.
+    registry:
+      target === "host"
+        ? {
+            address: config.get("registryAddress"),
+            // Its absence is told by the App, with the field's path.
+            repository: config.get("repository")!,
+            username: config.get("registryUsername"),
+            password: config.getSecret("registryPassword"),
+          }
+        : undefined,
     builder: config.get("builder"),
     buildArgs: baseImage === undefined ? {} : { BASE: baseImage },
     ref: config.get("ref"),
   },
-  host: {
-    architecture: config.get<multiarch.Architecture>("architecture"),
-    ports: [{ container: 8080, host: config.getNumber("port") ?? 8080 }],
-    health: { path: "/" },
-  },
+  ...declared(),
 });
 
 export const imageUri = web.imageUri;

@@ -12,5 +12,26 @@ export {
   type SshArgs,
 } from "./image/imageArgs";
 export { Architecture } from "./platform";
+export { Repository } from "./registry/repository";
+export type {
+  ExistingRepositoryArgs,
+  LifecycleRuleArgs,
+  RepositoryArgs,
+} from "./registry/repositoryArgs";
+export type { AwsEnvironmentArgs } from "./targets/aws/environment";
+export type { LoadBalancerArgs } from "./targets/aws/loadBalancer";
+export type { NetworkArgs } from "./targets/aws/network";
+export type { TargetImageArgs } from "./targets/aws/targetImage";
+export { Ec2Target } from "./targets/ec2/ec2";
+export type { Ec2Args, Ec2TargetArgs } from "./targets/ec2/ec2Args";
+export { EcsTarget } from "./targets/ecs/ecs";
+export {
+  type EcsArgs,
+  type EcsHealthArgs,
+  EcsLaunchType,
+  type EcsTargetArgs,
+} from "./targets/ecs/ecsArgs";
 export { HostTarget } from "./targets/host/host";
 export * from "./targets/host/hostArgs";
+export { LambdaTarget } from "./targets/lambda/lambda";
+export * from "./targets/lambda/lambdaArgs";

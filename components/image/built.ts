@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Image } from "./image";
 import type { ImageArgs } from "./imageArgs";
-import { type RegistryAccess, registryAccess } from "./inputs";
+import type { RegistryAccess } from "./inputs";
 
 /** One platform's image in the registry. */
 export interface PlatformImage {
@@ -23,6 +23,8 @@ export interface Built {
   readonly refs: ReadonlyMap<string, pulumi.Output<string>>;
   /** The references that targets asked for. */
   readonly deployed: Map<string, pulumi.Output<string>>;
+  /** How its registry is reached. */
+  readonly access: RegistryAccess;
   /** What the index joins, verified; absent for a finished image. */
   readonly sources?: pulumi.Output<string>[];
 }
@@ -40,7 +42,7 @@ export const builtBy = new WeakMap<
 
 /** How the registry of an image is reached. */
 export function accessTo(image: Image): RegistryAccess {
-  return registryAccess(builtBy.get(image)!.args);
+  return builtBy.get(image)!.access;
 }
 
 /** The ARN of the repository that an image lies in, where that is a Repository of ours. */

@@ -145,6 +145,7 @@ function take(
     platforms,
     images,
     deployed,
+    access,
     refs: new Map(plan.platforms.map((one) => [one, refOf(one)])),
   };
 }
@@ -217,6 +218,7 @@ function build(
   return {
     imageUri: gate.passed(reference),
     deployed,
+    access,
     sources: verified,
     platforms: gate.passed(pulumi.output([...plan.platforms])),
     images: gate.report.apply((report) =>

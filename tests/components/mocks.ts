@@ -14,6 +14,8 @@ export interface Registered {
 export async function register(
   program: () => unknown,
   outputs: (resource: Registered) => Record<string, unknown> = () => ({}),
+  answer: (call: pulumi.runtime.MockCallArgs) => Record<string, unknown> = ({ inputs }) =>
+    inputs as Record<string, unknown>,
 ): Promise<Registered[]> {
   const registered: Registered[] = [];
   await pulumi.runtime.setMocks(
@@ -23,7 +25,7 @@ export async function register(
         registered.push(resource);
         return { id: `${name}-id`, state: { ...inputs, ...outputs(resource) } as object };
       },
-      call: ({ inputs }) => inputs as object,
+      call: answer,
     },
     "project",
     "stack",
