@@ -1,21 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Checker, isFields } from "./check";
 import type { Problem } from "./errors";
-import { accessTo } from "./image/built";
 import { Image } from "./image/image";
 import { markLive } from "./image/live";
 import type { ImageArgs } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
 import { builderProblems, imageProblems } from "./image/imageProblems";
 import { describePlan, makePlan, type Plan, type Requirement } from "./plan";
-import { type Architecture, parseArchitecture, platformOf } from "./platform";
+import type { Architecture } from "./platform";
 import { refuse } from "./refuse";
 import { repositoryArnIn } from "./registry/ecrAccess";
 import { Repository, type RepositoryArgs } from "./registry/repository";
 import { repositoryProblems } from "./registry/repositoryProblems";
 import { ec2Architecture, type Ec2Args, ec2Problems, Ec2Target } from "./targets/ec2/ec2";
 import { ecsArchitecture, type EcsArgs, ecsProblems, EcsTarget } from "./targets/ecs/ecs";
-import { type HostArgs, HostTarget, hostProblems } from "./targets/host/host";
+import { hostArchitecture, type HostArgs, hostProblems, HostTarget } from "./targets/host/host";
 import {
   lambdaArchitecture,
   type LambdaArgs,
@@ -145,17 +144,7 @@ export class App extends pulumi.ComponentResource {
     if (args.ec2) this.ec2 = new Ec2Target(name, { ...args.ec2, ...given }, opt);
     if (args.ecs) this.ecs = new EcsTarget(name, { ...args.ecs, ...given }, opt);
     if (args.lambda) this.lambda = new LambdaTarget(name, { ...args.lambda, ...given }, opt);
-    if (args.host !== undefined) {
-      this.host = new HostTarget(
-        name,
-        {
-          ...args.host,
-          image: this.image.platformRef(platformOf(hostArchitecture(args.host)!)),
-          registry: accessTo(this.image),
-        },
-        opt,
-      );
-    }
+    if (args.host) this.host = new HostTarget(name, { ...args.host, ...given }, opt);
     const made = [this.ec2, this.ecs, this.lambda, this.host].filter((one) => one !== undefined);
     if (args.repository?.keepReleases !== undefined) markLive(this.image, made);
 
@@ -192,12 +181,6 @@ function planApp(args: AppArgs): Plan {
     platforms: isFields(args?.image) ? args.image.platforms : undefined,
     platformsPath: "image.platforms",
   });
-}
-
-/** Undefined where the text names no architecture, which the host's own check reports. */
-function hostArchitecture(host: HostArgs): Architecture | undefined {
-  const given: unknown = host.architecture ?? "x86_64";
-  return typeof given === "string" ? parseArchitecture(given) : undefined;
 }
 
 /** Whether the image lies in a repository of the App's: it was asked for, or a target pulls from AWS and nothing else is named. */

@@ -33,13 +33,16 @@ export function lifecyclePolicy({ untaggedDays, keepReleases, rules }: Lifecycle
     ...(keepReleases === undefined
       ? []
       : [{ description: "what a stack runs stays", selection: tagged(["live-*"], newest(1000)) }]),
-    ...rules.map((rule) => ({
-      description: rule.description ?? rule.tagPatterns.join(", "),
-      selection: tagged(
-        rule.tagPatterns,
-        rule.keepNewest === undefined ? older(rule.expireAfterDays!) : newest(rule.keepNewest),
-      ),
-    })),
+    // One pattern in each: of several, ECR selects what has a tag for every one of them.
+    ...rules.flatMap(({ description, tagPatterns, keepNewest, expireAfterDays }) =>
+      tagPatterns.map((pattern) => ({
+        description: description ?? pattern,
+        selection: tagged(
+          [pattern],
+          keepNewest === undefined ? older(expireAfterDays!) : newest(keepNewest),
+        ),
+      })),
+    ),
     ...(keepReleases === undefined
       ? []
       : [

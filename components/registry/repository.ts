@@ -61,8 +61,9 @@ function found(component: Repository, args: RepositoryArgs): Place {
   pulumi
     .all([there.imageTagMutability, there.imageTagMutabilityExclusionFilters])
     .apply(async ([mutability, filters]) => {
-      if (mutability === "MUTABLE" || filters.some(({ filter }) => /^(cache-)?\*/.test(filter)))
-        return;
+      const excluded = (filters ?? []).some(({ filter }) => /^(cache-)?\*/.test(filter));
+      // What is excluded from MUTABLE_WITH_EXCLUSION is what can't be moved.
+      if (mutability.startsWith("MUTABLE") !== excluded) return;
       await pulumi.log.warn(
         `the tags of ${name} can't be moved, so build caches can be written once and never again: ` +
           `exclude ${movingTags.join(" and ")} there, or set the image's cache.enabled to false`,
@@ -79,9 +80,9 @@ function made(component: Repository, name: string, args: RepositoryArgs): Place 
       name: args.name,
       // Releases never change under their tag; caches and what says "this runs" must.
       imageTagMutability: "IMMUTABLE_WITH_EXCLUSION",
-      imageTagMutabilityExclusionFilters: [...movingTags, ...(args.mutableTags ?? [])].map(
-        (filter) => ({ filter, filterType: "WILDCARD" }),
-      ),
+      imageTagMutabilityExclusionFilters: [
+        ...new Set([...movingTags, ...(args.mutableTags ?? [])]),
+      ].map((filter) => ({ filter, filterType: "WILDCARD" })),
       imageScanningConfiguration: { scanOnPush: args.scanOnPush ?? true },
       encryptionConfigurations: [
         args.kmsKeyArn === undefined

@@ -4,11 +4,11 @@ import type * as pulumi from "@pulumi/pulumi";
 export interface LifecycleRuleArgs {
   /** What the rule is for; shown in the console. */
   description?: string;
-  /** Tags that it selects, with `*` for any text: `pr-*`. */
+  /** Tags that it selects, each for itself, with `*` for any text, four times at most: `pr-*`. */
   tagPatterns: string[];
   /** Days after which an image expires, counted from its push. One of this and `keepNewest`. */
   expireAfterDays?: number;
-  /** How many images stay, the newest. One of this and `expireAfterDays`. */
+  /** How many images of each pattern stay, the newest. One of this and `expireAfterDays`. */
   keepNewest?: number;
 }
 
@@ -35,7 +35,7 @@ export interface RepositoryArgs {
   existing?: ExistingRepositoryArgs;
   /**
    * Tags that may be moved, with `*` for any text, besides the build caches' and `live-…`: everything else is immutable.
-   * At most 3 (https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html).
+   * At most 3, with two `*` in each (https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html).
    * @default none; in an App the image's own `tags`
    */
   mutableTags?: string[];

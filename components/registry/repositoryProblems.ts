@@ -9,6 +9,8 @@ const tagPattern = /^[A-Za-z0-9_*][A-Za-z0-9_.*-]{0,127}$/;
 const accountPattern = /^\d{12}$/;
 /** ECR takes five patterns of tags that may move. */
 const mostMutableTags = 5 - movingTags.length;
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html and lifecycle_policy_parameters.html
+const mostWildcards = { mutable: 2, lifecycle: 4 };
 
 /** What is wrong with the arguments of a repository. `path` is that of the object, empty for a Repository alone. */
 export function repositoryProblems(args: unknown, path: string): Problem[] {
@@ -21,7 +23,9 @@ export function repositoryProblems(args: unknown, path: string): Problem[] {
   }
   checkName(check, args.name, at("name"));
   if (check.texts(args.mutableTags, at("mutableTags"), `"latest"`)) {
-    args.mutableTags.forEach((tag, index) => checkTag(check, tag, at(`mutableTags[${index}]`)));
+    args.mutableTags.forEach((tag, index) =>
+      checkTag(check, tag, at(`mutableTags[${index}]`), mostWildcards.mutable),
+    );
     if (args.mutableTags.length > mostMutableTags) {
       check.add(
         at("mutableTags"),
@@ -33,7 +37,10 @@ export function repositoryProblems(args: unknown, path: string): Problem[] {
   check.flag(args.scanOnPush, at("scanOnPush"));
   check.flag(args.lambdaPull, at("lambdaPull"));
   check.flag(args.forceDelete, at("forceDelete"));
-  check.text(args.kmsKeyArn, at("kmsKeyArn"), "the key's ARN");
+  const key = args.kmsKeyArn;
+  const keyExample = `"arn:aws:kms:region:account:key/…"`;
+  if (check.text(key, at("kmsKeyArn"), keyExample) && !/^arn:[a-z-]+:kms:/.test(key))
+    check.add(at("kmsKeyArn"), `${JSON.stringify(key)} is no ARN of a key`, `write ${keyExample}`);
   if (check.plain(args.untaggedDays, at("untaggedDays")))
     check.whole(args.untaggedDays, at("untaggedDays"), 1, 36_500, "days");
   if (check.plain(args.keepReleases, at("keepReleases")))
@@ -68,7 +75,10 @@ function checkExisting(check: Checker, args: Fields, at: At): void {
 
 function checkName(check: Checker, name: unknown, path: string): void {
   if (!check.plain(name, path) || !check.text(name, path, `"team/web"`)) return;
-  if (name.length < 2 || name.length > 256 || !namePattern.test(name)) {
+  if (name.includes(".dkr.ecr.")) {
+    const short = name.slice(name.indexOf("/") + 1);
+    check.add(path, `${JSON.stringify(name)} is an address`, `write the name alone: "${short}"`);
+  } else if (name.length < 2 || name.length > 256 || !namePattern.test(name)) {
     check.add(
       path,
       `${JSON.stringify(name)} is no name that ECR takes`,
@@ -82,11 +92,19 @@ function checkAccount(check: Checker, id: unknown, path: string): void {
   check.add(path, `${JSON.stringify(id)} is no AWS account`, "write its 12 digits as a text");
 }
 
-function checkTag(check: Checker, tag: string, path: string): boolean {
+function checkTag(check: Checker, tag: string, path: string, most: number): boolean {
   if (!tagPattern.test(tag)) {
     return check.add(path, `${JSON.stringify(tag)} is no pattern of tags`, `write "pr-*"`);
   }
-  if (matches(tag, "sha-0123456789abcdef01234567")) {
+  const wildcards = tag.split("*").length - 1;
+  if (wildcards > most) {
+    return check.add(
+      path,
+      `${JSON.stringify(tag)} has ${wildcards} times *, and ECR takes ${most}`,
+      `write a shorter one, such as "pr-*"`,
+    );
+  }
+  if (mayMatchRelease(tag)) {
     return check.add(
       path,
       `${JSON.stringify(tag)} selects released indexes, which are tagged sha-…`,
@@ -94,6 +112,23 @@ function checkTag(check: Checker, tag: string, path: string): boolean {
     );
   }
   return true;
+}
+
+/** Whether a pattern selects any tag of a release, `sha-` and 24 hexadecimal digits. */
+function mayMatchRelease(pattern: string): boolean {
+  const length = "sha-".length + 24;
+  const fits = (character: string, at: number) =>
+    at < 4 ? character === "sha-"[at] : at < length && /[0-9a-f]/.test(character);
+  /** How much of a tag what was read of the pattern may stand for. */
+  let ends = new Set([0]);
+  for (const character of pattern) {
+    const every = [...Array(length + 1).keys()];
+    ends =
+      character === "*"
+        ? new Set(every.filter((at) => at >= Math.min(...ends)))
+        : new Set([...ends].filter((at) => fits(character, at)).map((at) => at + 1));
+  }
+  return ends.has(length);
 }
 
 function matches(pattern: string, tag: string): boolean {
@@ -113,8 +148,8 @@ function checkRules(check: Checker, rules: unknown, path: string): void {
       check.add(at("tagPatterns"), "must name one pattern at least", `write ["pr-*"]`);
     } else if (check.texts(patterns, at("tagPatterns"), `"pr-*"`)) {
       patterns.forEach((tag, nth) => {
-        if (!checkTag(check, tag, at(`tagPatterns[${nth}]`))) return;
-        if (matches(tag, "live-web-prod"))
+        if (!checkTag(check, tag, at(`tagPatterns[${nth}]`), mostWildcards.lifecycle)) return;
+        if (tag.startsWith("live-") || matches(tag, "live-web-prod"))
           check.add(at(`tagPatterns[${nth}]`), "selects what stacks run", "choose another");
       });
     }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { EcsTarget, type EcsTargetArgs } from "../../components/targets/ecs/ecs";
-import { register, type Registered, valueOf } from "./mocks";
+import { register, type Registered, valueOf, verified } from "./mocks";
 
 // Mocks prove what the providers are given. That ECS then runs it is for tests/engine/ecs.test.ts.
 
@@ -11,14 +11,7 @@ const secretOf = (name: string) =>
   `arn:aws:secretsmanager:eu-west-1:123456789012:secret:${name}-AbCdEf`;
 
 function provider({ type, name, inputs }: Registered): Record<string, unknown> {
-  if (name.endsWith("-verified")) {
-    const settings = (inputs.environment as { value?: { MULTIARCH_VERIFY: string } }).value ?? {
-      ...(inputs.environment as { MULTIARCH_VERIFY: string }),
-    };
-    const { platforms } = JSON.parse(settings.MULTIARCH_VERIFY) as { platforms: string[] };
-    const images = platforms.map((platform) => ({ platform, digest, size: 1 }));
-    return { stdout: JSON.stringify({ reference: `${repository}@${digest}`, images }) };
-  }
+  if (name.endsWith("-verified")) return verified({ type, name, inputs }, repository, digest);
   const arn = `arn:${type.split(":")[2]}/${name}`;
   return {
     arn,

@@ -2,11 +2,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { HostTarget, type HostTargetArgs } from "../../components/targets/host/host";
-import { register, type Registered, valueOf } from "./mocks";
+import { register, type Registered, valueOf, verified } from "./mocks";
 
 // That the script does what it is told, and that a secret in it leaks nowhere, is for tests/engine/hostScript.test.ts.
 
-const image = `registry.example.com/web@sha256:${"a".repeat(64)}`;
+const repository = "registry.example.com/web";
+const digest = `sha256:${"a".repeat(64)}`;
+const image = `${repository}@${digest}`;
 const script = readFileSync(join(__dirname, "../../components/targets/host/host.sh"), "utf8");
 const secretSignature = {
   "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
@@ -23,10 +25,10 @@ interface Made {
 async function make(args: Partial<HostTargetArgs> = {}): Promise<Made> {
   const options: Made["options"] = {};
   let target: HostTarget | undefined;
-  const registered = await register(() => {
+  const program = () => {
     target = new HostTarget(
       "web",
-      { image, ...args },
+      { ref: image, ...args },
       {
         transformations: [
           (resource) => {
@@ -37,21 +39,25 @@ async function make(args: Partial<HostTargetArgs> = {}): Promise<Made> {
         ],
       },
     );
-  });
-  const [component, pull, release] = ["HostTarget", "-pull", "Command"].map((end) =>
-    registered.find((one) => one.name.endsWith(end) || one.type.endsWith(end)),
-  ) as [Registered, Registered, Registered];
-  const last = registered.find(({ name, type }) => name === "web" && type.endsWith("Command"));
-  expect(registered).toHaveLength(3);
+  };
+  const registered = await register(program, (resource) =>
+    resource.name.endsWith("-verified") ? verified(resource, repository, digest) : {},
+  );
+  const find = (type: string, name: string) =>
+    registered.find((one) => one.type.endsWith(type) && one.name === name)!;
+  // The component, the pull and the release; and the verification of the reference, which is an Image of its own.
+  expect(registered).toHaveLength(5);
   return {
-    ...{ target: target as HostTarget, component, pull, options },
-    release: last ?? release,
+    ...{ target: target as HostTarget, options },
+    component: find("HostTarget", "web"),
+    pull: find("Command", "web-pull"),
+    release: find("Command", "web"),
   };
 }
 
-it("makes a pull and a release, and nothing else", async () => {
+it("makes a pull and a release, and the verification of the reference", async () => {
   const { pull, release, component } = await make();
-  expect(component).toMatchObject({ type: "multiarch:index:HostTarget", inputs: { image } });
+  expect(component).toMatchObject({ type: "multiarch:index:HostTarget", inputs: { ref: image } });
   expect(pull.inputs).toEqual({
     create: "sh -s -- pull; exit $?",
     delete: "sh -s -- forget; exit $?",
@@ -135,11 +141,11 @@ it("tells the address, the container and the command for the logs, none of them 
 
 it("refuses what is wrong with one error that has a line for each, before any resource", async () => {
   const registered = await register(() => {
-    const args = { image: "web:latest", memory: 1, registry: { username: "robot" } };
+    const args = { ref: "web:latest", memory: 1, registry: { username: "robot" } };
     expect(() => new HostTarget("web", args)).toThrow(
       expect.objectContaining({
         name: "Error",
-        message: expect.stringMatching(/^web: image: .*\nweb: memory: .*\nweb: registry: .*$/),
+        message: expect.stringMatching(/^web: ref: .*\nweb: memory: .*\nweb: registry: .*$/),
       }),
     );
   });

@@ -44,3 +44,15 @@ export async function register(
 export function valueOf<T>(output: pulumi.Output<T>): Promise<T> {
   return new Promise((resolve) => output.apply((value) => resolve(value as T)));
 }
+
+/** What the gate of a finished image prints where the registry holds `repository@digest` for every platform that is asked for. */
+export function verified({ inputs }: Registered, repository: string, digest: string) {
+  const environment = inputs.environment as Record<string, unknown>;
+  const { MULTIARCH_VERIFY: settings } = (environment.value ?? environment) as Record<
+    string,
+    string
+  >;
+  const { platforms } = JSON.parse(settings!) as { platforms: string[] };
+  const images = platforms.map((platform) => ({ platform, digest, size: 1 }));
+  return { stdout: JSON.stringify({ reference: `${repository}@${digest}`, images }) };
+}

@@ -157,9 +157,9 @@ describe("what is wrong", () => {
 
   it("used alone has no prefix, and needs an image by digest", () => {
     const paths = (args: unknown) => hostProblems(args).map(({ path }) => path);
-    expect(paths({ image, ports: [{ container: 0 }] })).toEqual(["ports[0].container"]);
+    expect(paths({ ref: image, ports: [{ container: 0 }] })).toEqual(["ports[0].container"]);
     expect(paths({})).toEqual(["image"]);
-    expect(paths({ image: "web:latest" })).toEqual(["image"]);
+    expect(paths({ ref: "web:latest" })).toEqual(["ref"]);
   });
 
   it("never shows the value of a variable", () => {
@@ -174,7 +174,7 @@ describe("what is wrong", () => {
     const ports = [{ container: later, host: later, address: later }, { container: later }];
     const rest = { memory: later, command: [later, "x"], environment: { PATH: later } };
     const health = { path: later, port: 80, timeout: later };
-    expect(hostProblems({ ports, health, ...rest, image: later })).toEqual([]);
+    expect(hostProblems({ ports, health, ...rest, ref: later })).toEqual([]);
   });
 });
 

@@ -37,8 +37,14 @@ export function logStatements(logGroupArn: string): Statement[] {
   return [allow(["logs:CreateLogStream", "logs:PutLogEvents"], `${arn}:*`)];
 }
 
-/** Reading these secrets, whose ARNs are of Secrets Manager (perhaps with a JSON key behind) or of SSM parameters. */
-export function secretStatements(arns: readonly string[]): Statement[] {
+/**
+ * Reading these secrets, whose ARNs are of Secrets Manager (perhaps with a JSON key behind) or of SSM parameters. ECS itself asks
+ * for several parameters at once; programs mostly for one, which is another action.
+ */
+export function secretStatements(
+  arns: readonly string[],
+  parameterActions: readonly string[] = ["ssm:GetParameters"],
+): Statement[] {
   const of = (service: string) =>
     [
       ...new Set(
@@ -48,10 +54,10 @@ export function secretStatements(arns: readonly string[]): Statement[] {
           .map((arn) => arn.split(":").slice(0, 7).join(":")),
       ),
     ].sort();
-  const statement = (action: string, found: readonly string[]) =>
-    found.length === 0 ? [] : [allow([action], ...found)];
+  const statement = (actions: readonly string[], found: readonly string[]) =>
+    found.length === 0 ? [] : [allow(actions, ...found)];
   return [
-    ...statement("secretsmanager:GetSecretValue", of("secretsmanager")),
-    ...statement("ssm:GetParameters", of("ssm")),
+    ...statement(["secretsmanager:GetSecretValue"], of("secretsmanager")),
+    ...statement(parameterActions, of("ssm")),
   ];
 }

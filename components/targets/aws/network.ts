@@ -66,7 +66,12 @@ const cidr = /^(\d{1,3}(\.\d{1,3}){3}\/(\d|[12]\d|3[0-2])|[0-9a-f:]+\/(\d{1,2}|1
 export function cidrProblems(check: Checker, cidrs: unknown, path: string): void {
   if (!check.list(cidrs, path, `["203.0.113.0/24"]`)) return;
   cidrs.forEach((block: unknown, index) => {
-    if (isLater(block) || (typeof block === "string" && cidr.test(block))) return;
+    if (isLater(block)) return;
+    if (typeof block === "string" && cidr.test(block)) {
+      if (cidrs.indexOf(block) < index)
+        check.add(`${path}[${index}]`, `${block} is listed twice`, "remove one of them");
+      return;
+    }
     check.add(
       `${path}[${index}]`,
       `${JSON.stringify(block)} is no block of addresses`,

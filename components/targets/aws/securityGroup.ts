@@ -1,6 +1,6 @@
 import * as ec2 from "@pulumi/aws/ec2/index.js";
 import * as vpc from "@pulumi/aws/vpc/index.js";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 /** Who may reach one TCP port: blocks of addresses, or the members of another security group. */
 export interface Ingress {
@@ -39,10 +39,18 @@ export function securityGroup(
       );
     }
     cidrs?.forEach((block, index) => {
-      const isV6 = typeof block === "string" && block.includes(":");
+      // Of a block that is known later only its value tells which of the two it is.
+      const only = (v6: boolean) =>
+        pulumi.output(block).apply((text) => (text.includes(":") === v6 ? text : undefined));
+      const address =
+        typeof block !== "string"
+          ? { cidrIpv4: only(false), cidrIpv6: only(true) }
+          : block.includes(":")
+            ? { cidrIpv6: block }
+            : { cidrIpv4: block };
       new vpc.SecurityGroupIngressRule(
         `${name}-${port}-${typeof block === "string" ? block : index}`,
-        { ...rule, ...(isV6 ? { cidrIpv6: block } : { cidrIpv4: block }) },
+        { ...rule, ...address },
         opts,
       );
     });

@@ -1,7 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Checker } from "../../check";
-import { repositoryArnOf } from "../../image/built";
+import { accessTo, builtBy, repositoryArnOf } from "../../image/built";
 import { Image } from "../../image/image";
+import type { RegistryArgs } from "../../image/imageArgs";
+import type { RegistryAccess } from "../../image/inputs";
+import { parseReference } from "../../image/reference";
 import { type Architecture, platformOf } from "../../platform";
 import { repositoryArnIn } from "../../registry/ecrAccess";
 
@@ -22,6 +25,10 @@ export interface TargetImage {
   readonly ref: pulumi.Output<string>;
   /** The ECR repository's ARN; empty where the image lies in another registry. */
   readonly repositoryArn: pulumi.Output<string>;
+  /** How its registry is reached. */
+  readonly access: RegistryAccess;
+  /** The Repository of ours that it lies in: whoever pulls by its policy waits for it. */
+  readonly repository?: pulumi.Resource;
 }
 
 export function imageProblem(check: Checker, args: TargetImageArgs): void {
@@ -49,19 +56,37 @@ export function imageProblem(check: Checker, args: TargetImageArgs): void {
   }
 }
 
-/** The image for a machine of this architecture. A reference gets a verification of its own. */
+/** What a target records on itself: its arguments, with the one digest that it runs in place of an Image. */
+export function recordedTarget(args: TargetImageArgs, architecture: Architecture): pulumi.Inputs {
+  const { image, ref, ...rest } = args;
+  return { ...rest, ref: ref ?? image?.platformRef(platformOf(architecture)) };
+}
+
+/** The image for a machine of this architecture. A reference gets a verification of its own, with the credentials given. */
 export function targetImage(
   target: pulumi.Resource,
   name: string,
   args: TargetImageArgs,
   architecture: Architecture,
+  registry?: Omit<RegistryArgs, "repository">,
 ): TargetImage {
   const platform = platformOf(architecture);
   const image =
     args.image ??
     new Image(
       name,
-      { ref: args.ref, platforms: [platform], reasons: { [platform]: "architecture" } },
+      {
+        ref: args.ref,
+        platforms: [platform],
+        reasons: { [platform]: "architecture" },
+        ...(registry?.username !== undefined && {
+          registry: {
+            ...registry,
+            address: registry.address ?? pulumi.output(args.ref!).apply(registryIn),
+            repository: undefined!, // the reference's own
+          },
+        }),
+      },
       { parent: target },
     );
   const ref = image.platformRef(platform);
@@ -69,5 +94,12 @@ export function targetImage(
   return {
     ref,
     repositoryArn: known ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
+    access: registry?.username === undefined ? accessTo(image) : registry,
+    repository: builtBy.get(image)?.args.repository,
   };
+}
+
+function registryIn(reference: string): string {
+  const parsed = parseReference(reference);
+  return parsed.ok ? parsed.reference.registry : "";
 }

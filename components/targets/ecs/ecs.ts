@@ -12,8 +12,9 @@ import { logStatements, policy, pullStatements, secretStatements, trust } from "
 import { type Balanced, loadBalancer } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
+import { attachPolicies } from "../aws/policyAttachments";
 import { securityGroup } from "../aws/securityGroup";
-import { type TargetImage, targetImage } from "../aws/targetImage";
+import { recordedTarget, type TargetImage, targetImage } from "../aws/targetImage";
 import { type EcsArgs, EcsLaunchType, type EcsTargetArgs } from "./ecsArgs";
 import { ecsProblems } from "./ecsProblems";
 import { fargateSizeWarning } from "./fargateSizes";
@@ -49,10 +50,9 @@ export class EcsTarget extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: EcsTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, ecsProblems(args, ""));
-    const { image: source, ref, ...rest } = args;
-    super("multiarch:index:EcsTarget", name, { ...rest, ref: ref ?? source?.imageUri }, opts);
-    const path = (field: string) => fieldPath(opts?.parent, "ecs", field);
     const architecture = ecsArchitecture(args)!;
+    super("multiarch:index:EcsTarget", name, recordedTarget(args, architecture), opts);
+    const path = (field: string) => fieldPath(opts?.parent, "ecs", field);
     warnOfSize(this, args, path);
 
     const image = targetImage(this, name, args, architecture);
@@ -199,11 +199,7 @@ function makeRoles(
     const shell = policy([{ Effect: "Allow", Action, Resource: ["*"] }]);
     policies.push(new iam.RolePolicy(`${name}-shell`, { role: task.name, policy: shell }, opts));
   }
-  args.policyArns?.forEach((policyArn, index) =>
-    policies.push(
-      new iam.RolePolicyAttachment(`${name}-task-${index}`, { role: task.name, policyArn }, opts),
-    ),
-  );
+  policies.push(...attachPolicies(`${name}-task`, task, args.policyArns ?? [], opts));
   return { execution, task, policies };
 }
 

@@ -5,6 +5,7 @@ import { environmentProblems, secretArn } from "../aws/environment";
 import { loadBalancerProblems } from "../aws/loadBalancer";
 import { logRetentionProblem } from "../aws/logs";
 import { cidrProblems, networkProblems } from "../aws/network";
+import { policyArnProblems } from "../aws/policyAttachments";
 import { imageProblem } from "../aws/targetImage";
 import { EcsLaunchType, ecsFields } from "./ecsArgs";
 
@@ -98,11 +99,7 @@ function checkContainer(check: Checker, args: Fields, at: At): void {
     if (!Array.isArray(args.command))
       check.add(at("command"), `must be a list, got ${show(args.command)}`, `write ["serve"]`);
   }
-  if (check.list(args.policyArns, at("policyArns"), `["arn:aws:iam::…:policy/…"]`)) {
-    args.policyArns.forEach((arn, index) =>
-      check.text(arn ?? null, at(`policyArns[${index}]`), `"arn:aws:iam::…:policy/…"`),
-    );
-  }
+  policyArnProblems(check, args.policyArns, at("policyArns"));
   const secret = args.pullSecretArn;
   if (typeof secret === "string" && !(secretArn.test(secret) && secret.includes(":secret:")))
     check.add(

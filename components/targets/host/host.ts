@@ -3,10 +3,12 @@ import { join } from "node:path";
 import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { describeProblems, type Problem } from "../../errors";
+import type { RegistryAccess } from "../../image/inputs";
 import { Architecture, parseArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
-import type { HostTargetArgs } from "./hostArgs";
+import { recordedTarget, targetImage } from "../aws/targetImage";
+import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { watchContainer } from "./hostWatch";
 import {
@@ -27,7 +29,7 @@ export { hostProblems } from "./hostProblems";
  * @example
  * ```typescript
  * const web = new multiarch.HostTarget("web", {
- *   image: "registry.example.com/web@sha256:…",
+ *   ref: "registry.example.com/web@sha256:…",
  *   ports: [{ container: 8080 }],
  *   health: { path: "/health" },
  * });
@@ -55,13 +57,17 @@ export class HostTarget extends pulumi.ComponentResource {
       });
     refuse(name, problems);
 
+    const architecture = hostArchitecture(args)!;
     // Credentials change from run to run and are no part of what is asked for.
-    const { registry, ...settings } = args;
-    super("multiarch:index:HostTarget", name, settings, opts);
+    const { registry: given, image: source, ref, ...rest } = args;
+    const recorded = recordedTarget({ ...rest, image: source, ref }, architecture);
+    super("multiarch:index:HostTarget", name, recorded, opts);
+    const image = targetImage(this, name, args, architecture, given);
+    const registry = { address: given?.address, ...image.access };
+    const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
     const path = fieldPath(opts?.parent, "host", "x") === "x" ? "" : "host";
-    const architecture = parseArchitecture(args.architecture ?? "") ?? Architecture.X86_64;
     const script = readFileSync(join(__dirname, "host.sh"), "utf8");
     const common = {
       addPreviousOutputInEnv: false,
@@ -77,7 +83,7 @@ export class HostTarget extends pulumi.ComponentResource {
         create: runScript("pull"),
         delete: runScript("forget"),
         stdin: pulumi
-          .all([settings.image, registry?.address])
+          .all([settings.image, registry.address])
           .apply(
             ([image, address]) => pullSettings(identity, image, architecture, address) + script,
           ),
@@ -117,6 +123,12 @@ export class HostTarget extends pulumi.ComponentResource {
   }
 }
 
+/** Undefined where the text names no architecture, which `hostProblems` reports. */
+export function hostArchitecture(args: HostArgs): Architecture | undefined {
+  const given: unknown = args.architecture ?? Architecture.X86_64;
+  return typeof given === "string" ? parseArchitecture(given) : undefined;
+}
+
 /**
  * The script comes on stdin. What follows it keeps every shell from becoming the script's own process: Ctrl-C in Pulumi kills
  * the command's process at once, and the script is to undo what is half done.
@@ -127,9 +139,9 @@ function runScript(action: string): string {
 
 /** The variables of the pull, secret whether or not they came as secrets; absent where there are no credentials. */
 function credentials(
-  registry: HostTargetArgs["registry"],
+  registry: RegistryAccess,
 ): { [name: string]: pulumi.Output<string> } | undefined {
-  if (registry?.username === undefined || registry.password === undefined) return undefined;
+  if (registry.username === undefined || registry.password === undefined) return undefined;
   return {
     MULTIARCH_REGISTRY_USERNAME: pulumi.secret(registry.username),
     MULTIARCH_REGISTRY_PASSWORD: pulumi.secret(registry.password),
@@ -139,7 +151,7 @@ function credentials(
 /** The settings of the release; secret as soon as one value in them is. */
 function releaseText(
   identity: HostIdentity,
-  settings: Omit<HostTargetArgs, "registry">,
+  settings: HostArgs & { image: pulumi.Output<string> },
   path: string,
 ): pulumi.Output<string> {
   return pulumi
@@ -151,7 +163,7 @@ function releaseText(
     .apply(([known, names, exposed]) => {
       // Outputs could not be checked before. The script shows what is wrong: a throw here would show a stack.
       const { image, ...host } = known;
-      const late = hostProblems(path === "" ? { image, ...host } : host, path);
+      const late = hostProblems(path === "" ? { ref: image, ...host } : host, path);
       const problems = [...late, ...exposed];
       const secrets = names.map((secret) => known.environment?.[secret] ?? "");
       if (problems.length > 0)
@@ -166,10 +178,7 @@ function releaseText(
 }
 
 /** Secrets where everybody on the host could read them, in its list of processes. */
-async function secretWords(
-  settings: Omit<HostTargetArgs, "registry">,
-  path: string,
-): Promise<Problem[]> {
+async function secretWords(settings: HostArgs, path: string): Promise<Problem[]> {
   const fields = {
     command: settings.command,
     user: settings.user,

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Architecture } from "../../platform";
+import type { TargetImageArgs } from "../aws/targetImage";
 
 /** How a new release takes over from the one that serves. */
 export const HostStrategy = {
@@ -185,10 +186,11 @@ export interface HostArgs {
 }
 
 /** Arguments of `HostTarget`. */
-export interface HostTargetArgs extends HostArgs {
-  /** The image for this host's platform, by digest: `repository@sha256:…`. */
-  image: pulumi.Input<string>;
-  /** Credentials for the pull. */
+export interface HostTargetArgs extends HostArgs, TargetImageArgs {
+  /**
+   * Credentials for the verification and the pull.
+   * @default those of `image`; for a `ref`, the ones stored on this machine, and in ECR the AWS provider's
+   */
   registry?: HostRegistryArgs;
 }
 
@@ -199,10 +201,11 @@ const known: Readonly<Record<keyof HostTargetArgs, true>> = {
   environment: true,
   extraHosts: true,
   health: true,
-  image: true,
   memory: true,
   network: true,
   ports: true,
+  image: true,
+  ref: true,
   registry: true,
   release: true,
   restart: true,

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { Checker, isFields, isLater } from "../../check";
 import { type Problem, show } from "../../errors";
 import { Architecture, parseArchitecture } from "../../platform";
+import { imageProblem } from "../aws/targetImage";
 import { HostRestart, HostStrategy, hostFields } from "./hostArgs";
 
 /** What a value must be: the test, the words for it, and what to write instead. */
@@ -41,11 +42,6 @@ const rules = {
     fix: 'write "127.0.0.1" for this machine alone, or "0.0.0.0" for everybody',
     test: (value) => typeof value === "string" && isIP(value) !== 0,
   },
-  image: text(
-    "a reference by digest, repository@sha256:…",
-    "give the digest of this host's platform, never a tag",
-    /^[^\s@]+@sha256:[0-9a-f]{64}$/,
-  ),
   source: text(
     "the name of a volume or an absolute path",
     'write "data" or "/srv/data"',
@@ -129,10 +125,10 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
       checker.add(at(field), `must be ${rule.allowed}, got ${show(value)}`, rule.fix);
   };
 
-  // Within an App these two are the App's.
-  const alone = (field: string) => path === "" || !["image", "registry"].includes(field);
+  // Within an App these are the App's.
+  const alone = (field: string) => path === "" || !["image", "ref", "registry"].includes(field);
   checker.fields(args, path, hostFields.filter(alone));
-  check("image", rules.image, args.image, path === "");
+  if (path === "") imageProblem(checker, args);
   check("architecture", rules.architecture, args.architecture);
   check("restart", rules.restart, args.restart);
   check("memory", rules.memory, args.memory);

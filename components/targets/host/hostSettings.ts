@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Architecture } from "../../platform";
-import { HostRestart, HostStrategy, type HostTargetArgs } from "./hostArgs";
+import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
 
-/** The arguments of a `HostTarget` once every output in them is known. */
-export type HostSettings = pulumi.Unwrap<Omit<HostTargetArgs, "registry">>;
+/** What is released once every output is known: the arguments, and the image by its platform's digest. */
+export type HostSettings = pulumi.Unwrap<HostArgs> & { image: string };
 
 /** What an app is called on a host. */
 export interface HostIdentity {
