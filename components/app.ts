@@ -188,7 +188,9 @@ function needsRepository(args: AppArgs): boolean {
   if (args.repository !== undefined) return true;
   const { ref, registry, repository } = args.image;
   if (ref !== undefined || registry !== undefined || repository !== undefined) return false;
-  return given(args).some(([name]) => targets[name].onAws);
+  return (Object.keys(targets) as TargetName[]).some(
+    (name) => args[name] !== undefined && targets[name].onAws,
+  );
 }
 
 function repositoryArgs(args: AppArgs): RepositoryArgs {

@@ -6,12 +6,37 @@ import * as pulumi from "@pulumi/pulumi";
  */
 export function beforeChange(
   name: string,
-  check: () => Promise<void>,
+  check: (args: pulumi.ResourceHookArgs) => Promise<void>,
   onDryRun = true,
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
   const hook = new pulumi.ResourceHook(name, check, { onDryRun });
   return { beforeCreate: [hook], beforeUpdate: [hook] };
+}
+
+/** Says one more sentence where a resource could not be made or changed. `subject` is what it is shown on. */
+export function explainFailure(
+  name: string,
+  subject: pulumi.Resource,
+  sentence: () => Promise<string>,
+): pulumi.ResourceHookBinding {
+  if (!hooksSupported()) return {};
+  const hook = new pulumi.ErrorHook(name, async () => {
+    await pulumi.log.error(await sentence(), subject);
+    return false;
+  });
+  return { onError: [hook] };
+}
+
+/** Several hooks on one resource. */
+export function joinHooks(...bindings: pulumi.ResourceHookBinding[]): pulumi.ResourceHookBinding {
+  const joined: pulumi.ResourceHookBinding = {};
+  for (const { beforeCreate, beforeUpdate, onError } of bindings) {
+    if (beforeCreate) joined.beforeCreate = [...(joined.beforeCreate ?? []), ...beforeCreate];
+    if (beforeUpdate) joined.beforeUpdate = [...(joined.beforeUpdate ?? []), ...beforeUpdate];
+    if (onError) joined.onError = [...(joined.onError ?? []), ...onError];
+  }
+  return joined;
 }
 
 /** Pulumi's mocks can't register hooks (and fail when asked to), so tests of users' programs would hang on them. */

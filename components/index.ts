@@ -21,7 +21,7 @@ export type {
 export type { AwsEnvironmentArgs } from "./targets/aws/environment";
 export type { LoadBalancerArgs } from "./targets/aws/loadBalancer";
 export type { NetworkArgs } from "./targets/aws/network";
-export type { TargetImageArgs } from "./targets/aws/targetImage";
+export type { TargetImageArgs } from "./targets/targetImage";
 export { Ec2Target } from "./targets/ec2/ec2";
 export type { Ec2Args, Ec2TargetArgs } from "./targets/ec2/ec2Args";
 export { EcsTarget } from "./targets/ecs/ecs";

@@ -14,7 +14,7 @@ import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
 import { securityGroup } from "../aws/securityGroup";
-import { recordedTarget, type TargetImage, targetImage } from "../aws/targetImage";
+import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { type EcsArgs, EcsLaunchType, type EcsTargetArgs } from "./ecsArgs";
 import { ecsProblems } from "./ecsProblems";
 import { fargateSizeWarning } from "./fargateSizes";

@@ -3,7 +3,7 @@ import type { Architecture } from "../../platform";
 import type { AwsEnvironmentArgs } from "../aws/environment";
 import type { LoadBalancerArgs } from "../aws/loadBalancer";
 import type { NetworkArgs } from "../aws/network";
-import type { TargetImageArgs } from "../aws/targetImage";
+import type { TargetImageArgs } from "../targetImage";
 
 /** What the tasks run on. */
 export const EcsLaunchType = {

@@ -2,11 +2,11 @@ import { Checker, isFields, isLater } from "../../check";
 import { type Problem, show } from "../../errors";
 import { parseArchitecture } from "../../platform";
 import { environmentProblems, secretArn } from "../aws/environment";
-import { loadBalancerProblems } from "../aws/loadBalancer";
 import { logRetentionProblem } from "../aws/logs";
-import { cidrProblems, networkProblems } from "../aws/network";
+import { networkProblems } from "../aws/network";
 import { policyArnProblems } from "../aws/policyAttachments";
-import { imageProblem } from "../aws/targetImage";
+import { reachProblems } from "../aws/reach";
+import { imageProblem } from "../targetImage";
 import { EcsLaunchType, ecsFields } from "./ecsArgs";
 
 /** What is wrong with the arguments of an ECS target. `path` is that of the object in an App, empty for the target alone. */
@@ -18,7 +18,7 @@ export function ecsProblems(given: unknown, path: string): Problem[] {
   if (!check.fields(args, path, known)) return check.problems;
   if (path === "") imageProblem(check, args);
   checkMachine(check, args, at);
-  checkReach(check, args, at);
+  reachProblems(check, args, at);
   checkContainer(check, args, at);
   environmentProblems(check, args, at);
   networkProblems(check, args, at);
@@ -59,36 +59,6 @@ function checkMachine(check: Checker, args: Fields, at: At): void {
   plain("memory", 6, 1_048_576, "MiB");
   plain("steadyStateTimeout", 1, 360, "minutes");
   check.whole(args.desiredCount, at("desiredCount"), 0, 5000, "tasks");
-}
-
-function checkReach(check: Checker, args: Fields, at: At): void {
-  const { containerPort, ingressCidrs, loadBalancer } = args;
-  const port = at("containerPort");
-  if (check.plain(containerPort, port)) check.whole(containerPort, port, 1, 65_535, "a TCP port");
-  cidrProblems(check, ingressCidrs, at("ingressCidrs"));
-  loadBalancerProblems(check, loadBalancer, at("loadBalancer"));
-  if (containerPort === undefined) {
-    for (const field of ["ingressCidrs", "loadBalancer"]) {
-      if (args[field] === undefined) continue;
-      check.add(
-        port,
-        `is missing, but ${at(field)} is there`,
-        "write the port that the app listens on",
-      );
-    }
-  } else if (ingressCidrs === undefined && loadBalancer === undefined) {
-    check.add(
-      port,
-      "is given, but nobody could reach it",
-      `add ${at("ingressCidrs")}, for example ["203.0.113.0/24"], or ${at("loadBalancer")}, or leave the port out`,
-    );
-  } else if (ingressCidrs !== undefined && loadBalancer !== undefined) {
-    check.add(
-      at("ingressCidrs"),
-      `is given next to ${at("loadBalancer")}, which alone reaches the tasks`,
-      `move it to ${at("loadBalancer.ingressCidrs")}`,
-    );
-  }
 }
 
 function checkContainer(check: Checker, args: Fields, at: At): void {

@@ -7,7 +7,7 @@ import type { RegistryAccess } from "../../image/inputs";
 import { Architecture, parseArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
-import { recordedTarget, targetImage } from "../aws/targetImage";
+import { recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { watchContainer } from "./hostWatch";

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Architecture } from "../../platform";
-import type { TargetImageArgs } from "../aws/targetImage";
+import type { TargetImageArgs } from "../targetImage";
 
 /** How a new release takes over from the one that serves. */
 export const HostStrategy = {

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { Checker, isFields, isLater } from "../../check";
 import { type Problem, show } from "../../errors";
 import { Architecture, parseArchitecture } from "../../platform";
-import { imageProblem } from "../aws/targetImage";
+import { imageProblem } from "../targetImage";
 import { HostRestart, HostStrategy, hostFields } from "./hostArgs";
 
 /** What a value must be: the test, the words for it, and what to write instead. */
@@ -103,7 +103,7 @@ export const isLong = (value: string): boolean => /[\r\n]/.test(value) || value.
 
 /** Names that can be exported by a shell, and that neither it nor the engine's client has a use for. */
 const exportable = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const clientNames =
+export const clientNames =
   /^(PATH|HOME|PWD|OLDPWD|IFS|ENV|TMPDIR|LANG|PPID|E?UID|OPT(IND|ARG|ERR)|SHELLOPTS|RANDOM|LINENO|PS[1-4]|(BASH|DOCKER|CONTAINERS?|REGISTRY|LC|LD|XDG|SSL|GO|OTEL)_?.*|.*_PROXY)$/i;
 
 /**
@@ -117,6 +117,21 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
     checker.add(path || "args", `must be an object, got ${show(args)}`, "write { } for defaults");
     return checker.problems;
   }
+  // Within an App these are the App's.
+  const alone = (field: string) => path === "" || !["image", "ref", "registry"].includes(field);
+  checker.fields(args, path, hostFields.filter(alone));
+  if (path === "") imageProblem(checker, args);
+  environmentProblems(
+    checker,
+    args.environment,
+    path === "" ? "environment" : `${path}.environment`,
+  );
+  containerProblems(checker, args, path);
+  return checker.problems;
+}
+
+/** Checks how a container runs on a machine, whoever brings it there. */
+export function containerProblems(checker: Checker, args: Fields, path: string): void {
   const at = (field: string) => (path === "" ? field : `${path}.${field}`);
   const check = (field: string, rule: Rule, value: unknown, needed = false) => {
     if (value === undefined || value === null) {
@@ -125,10 +140,6 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
       checker.add(at(field), `must be ${rule.allowed}, got ${show(value)}`, rule.fix);
   };
 
-  // Within an App these are the App's.
-  const alone = (field: string) => path === "" || !["image", "ref", "registry"].includes(field);
-  checker.fields(args, path, hostFields.filter(alone));
-  if (path === "") imageProblem(checker, args);
   check("architecture", rules.architecture, args.architecture);
   check("restart", rules.restart, args.restart);
   check("memory", rules.memory, args.memory);
@@ -176,7 +187,6 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
       );
   });
 
-  environmentProblems(checker, args.environment, at("environment"));
   if (checker.textMap(args.extraHosts ?? undefined, at("extraHosts"), `{ db: "192.0.2.7" }`))
     for (const [hostname, address] of Object.entries(args.extraHosts as object))
       if (typeof address === "string")
@@ -184,7 +194,7 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
 
   const health = args.health ?? undefined;
   const healthFields = ["path", "port", "command", "seconds", "timeout"];
-  if (!checker.fields(health, at("health"), healthFields)) return checker.problems;
+  if (!checker.fields(health, at("health"), healthFields)) return;
   check("health.path", rules.httpPath, health.path);
   check("health.port", rules.port, health.port);
   check("health.command", rules.words, health.command);
@@ -217,7 +227,6 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
         `is ${show(health.port)}, which no entry of ${at("ports")} has as its container port`,
         `add it to ${at("ports")}`,
       );
-  return checker.problems;
 }
 
 type Fields = Record<string, unknown>;

@@ -72,6 +72,14 @@ export function pullSettings(
   ].join("\n");
 }
 
+/** What only a machine itself knows, or has. */
+export interface MachineSettings {
+  /** Further options of `docker create`. */
+  readonly options?: readonly string[];
+  /** Variables whose values stand in the environment of the script, under their name with `resolved_` before it. */
+  readonly resolved?: readonly string[];
+}
+
 /**
  * The settings of the `release` and `remove` scripts.
  * @param secrets the values to mask in everything that is shown
@@ -82,6 +90,7 @@ export function releaseSettings(
   args: HostSettings,
   secrets: readonly string[] = [],
   problems = "",
+  machine: MachineSettings = {},
 ): string {
   const ports = (args.ports ?? []).map((port) => {
     const address = port.address ?? "127.0.0.1";
@@ -98,6 +107,7 @@ export function releaseSettings(
   const restart = args.restart ?? HostRestart.UnlessStopped;
   const variables = Object.entries(args.environment ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const long = variables.filter(([, value]) => isLong(value));
+  const resolved = [...(machine.resolved ?? [])].sort();
   const optional = (option: string, value: string | number | undefined | null) =>
     value === undefined || value === null ? [] : [option, String(value)];
   const command = (words: readonly string[]) => ["$image", ...words];
@@ -121,7 +131,8 @@ export function releaseSettings(
     assign("release_timeout", releaseTimeout),
     list("with_options", [
       ...["--init", "--label", `multiarch.app=${identity.owner}`],
-      ...long.flatMap(([name]) => ["--env", name]),
+      ...[...long.map(([name]) => name), ...resolved].flatMap((name) => ["--env", name]),
+      ...(machine.options ?? []),
       ...(args.volumes ?? []).flatMap((volume) => ["--mount", mount(volume)]),
       ...optional("--memory", args.memory ? `${args.memory}m` : undefined),
       ...optional("--cpus", args.cpus),
@@ -143,13 +154,17 @@ export function releaseSettings(
     ),
     "with_long_environment() (",
     ...long.map(([name, value]) => `  export ${name}=${quote(value)}`),
+    ...resolved.map((name) => `  export ${name}="$resolved_${name}"`),
     '  "$@"',
     ")",
     lines(
       "long_values",
-      long.map(([name]) => `"${name}=$${name}"`),
+      [...long.map(([name]) => name), ...resolved].map((name) => `"${name}=$${name}"`),
     ),
-    list("with_secrets", spellings(secrets)),
+    list("with_secrets", spellings(secrets)).replace(
+      /;? }$/,
+      resolved.map((name) => ` "$resolved_${name}"`).join("") + "; }",
+    ),
     "",
   ].join("\n");
 }

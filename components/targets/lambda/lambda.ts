@@ -11,7 +11,7 @@ import { refuseSecretsIn } from "../aws/environment";
 import { logStatements, policy, secretStatements, trust } from "../aws/iam";
 import { logGroup, logsCommand } from "../aws/logs";
 import { attachPolicies } from "../aws/policyAttachments";
-import { targetImage } from "../aws/targetImage";
+import { recordedTarget, targetImage } from "../targetImage";
 import { FunctionUrlAuth, type LambdaArgs, type LambdaTargetArgs } from "./lambdaArgs";
 import { lambdaProblems } from "./lambdaProblems";
 
@@ -47,10 +47,9 @@ export class LambdaTarget extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: LambdaTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, lambdaProblems(args, ""));
-    const { image: source, ref, ...rest } = args;
-    super("multiarch:index:LambdaTarget", name, { ...rest, ref: ref ?? source?.imageUri }, opts);
-    const path = (field: string) => fieldPath(opts?.parent, "lambda", field);
     const architecture = lambdaArchitecture(args)!;
+    super("multiarch:index:LambdaTarget", name, recordedTarget(args, architecture), opts);
+    const path = (field: string) => fieldPath(opts?.parent, "lambda", field);
 
     const image = targetImage(this, name, args, architecture);
     const region = aws.getRegionOutput({}, { parent: this }).region;

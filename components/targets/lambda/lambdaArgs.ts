@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Architecture } from "../../platform";
-import type { TargetImageArgs } from "../aws/targetImage";
+import type { TargetImageArgs } from "../targetImage";
 
 /** Who may call a function's address (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html). */
 export const FunctionUrlAuth = {

@@ -8,7 +8,7 @@ import { repositoryArnIn } from "../../registry/ecrAccess";
 import { environmentProblems, secretArn } from "../aws/environment";
 import { logRetentionProblem } from "../aws/logs";
 import { policyArnProblems } from "../aws/policyAttachments";
-import { imageProblem } from "../aws/targetImage";
+import { imageProblem } from "../targetImage";
 import { FunctionUrlAuth, type LambdaArgs } from "./lambdaArgs";
 
 /** The fields, so that a misspelt one is told. A missing member fails to compile. */

@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Checker } from "../../check";
-import { accessTo, builtBy, repositoryArnOf } from "../../image/built";
-import { Image } from "../../image/image";
-import type { RegistryArgs } from "../../image/imageArgs";
-import type { RegistryAccess } from "../../image/inputs";
-import { parseReference } from "../../image/reference";
-import { type Architecture, platformOf } from "../../platform";
-import { repositoryArnIn } from "../../registry/ecrAccess";
+import type { Checker } from "../check";
+import { accessTo, builtBy, repositoryArnOf } from "../image/built";
+import { Image } from "../image/image";
+import type { RegistryArgs } from "../image/imageArgs";
+import type { RegistryAccess } from "../image/inputs";
+import { parseReference } from "../image/reference";
+import { type Architecture, platformOf } from "../platform";
+import { repositoryArnIn } from "../registry/ecrAccess";
 
 /** The image that a target on AWS runs: one of both. */
 export interface TargetImageArgs {

@@ -1,0 +1,337 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
+import * as ec2 from "@pulumi/aws/ec2/index.js";
+import * as aws from "@pulumi/aws/getRegion.js";
+import * as iam from "@pulumi/aws/iam/index.js";
+import * as lb from "@pulumi/aws/lb/index.js";
+import * as ssm from "@pulumi/aws/ssm/index.js";
+import * as pulumi from "@pulumi/pulumi";
+import { beforeChange, explainFailure, joinHooks } from "../../hooks";
+import { type Architecture, spellings } from "../../platform";
+import { refuse } from "../../refuse";
+import { fieldPath, scopedName } from "../../scope";
+import { refuseSecretsIn } from "../aws/environment";
+import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
+import { type Balanced, loadBalancer } from "../aws/loadBalancer";
+import { logGroup, logsCommand } from "../aws/logs";
+import { networkOf } from "../aws/network";
+import { attachPolicies } from "../aws/policyAttachments";
+import { securityGroup } from "../aws/securityGroup";
+import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
+import { hostIdentity } from "../host/hostSettings";
+import { awaitManaged, confirmMachine } from "./confirm";
+import type { Ec2Args, Ec2TargetArgs } from "./ec2Args";
+import { ec2Architecture, ec2Problems } from "./ec2Problems";
+import { releaseCommands, userData } from "./ec2Release";
+
+export * from "./ec2Args";
+export { ec2Architecture, ec2Problems } from "./ec2Problems";
+
+/**
+ * Runs an image as a container on instances of EC2, whose type decides the architecture. A release is brought by SSM: it is found
+ * healthy beside the one that serves before that is stopped. A changed architecture replaces the instances, the old ones last.
+ *
+ * @example
+ * const web = new multiarch.Ec2Target("web", {
+ *   image: app.image,
+ *   instanceType: "t4g.small",
+ *   containerPort: 8080,
+ *   ingressCidrs: ["203.0.113.0/24"],
+ * });
+ * export const url = web.url;
+ */
+export class Ec2Target extends pulumi.ComponentResource {
+  /** The address of the load balancer, else of the instance; empty where nothing can be reached. */
+  public readonly url: pulumi.Output<string>;
+  /** The instances' ids. */
+  public readonly instanceIds: pulumi.Output<string[]>;
+  /** The command that shows the logs of all of them. */
+  public readonly logsCommand: pulumi.Output<string>;
+  /** The command that opens a shell on the first instance. It needs AWS's Session Manager plugin. */
+  public readonly shellCommand: pulumi.Output<string>;
+
+  /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
+  constructor(name: string, args: Ec2TargetArgs, opts?: pulumi.ComponentResourceOptions) {
+    refuse(name, ec2Problems(args, ""));
+    const architecture = ec2Architecture(args)!;
+    super("multiarch:index:Ec2Target", name, recordedTarget(args, architecture), opts);
+    const place: Place = {
+      target: this,
+      name,
+      scoped: scopedName(name, opts?.parent),
+      path: (field) => fieldPath(opts?.parent, "ec2", field),
+      architecture,
+    };
+    const image = targetImage(this, name, args, architecture);
+    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const logs = logGroup(name, args, { parent: this });
+    const { profile, policies } = makeRole(place, args, image, logs);
+    const { instances, balanced } = makeInstances(place, args, profile);
+    const release = makeRelease(place, args, { image, logs, region, instances, policies });
+
+    this.instanceIds = pulumi.all(instances.map(({ id }) => id));
+    this.url = reach(place, args, instances, release, balanced);
+    this.logsCommand = logsCommand(logs.name, region);
+    this.shellCommand = pulumi.interpolate`aws ssm start-session --target ${instances[0]!.id} --region ${region}`;
+    this.registerOutputs({
+      url: this.url,
+      instanceIds: this.instanceIds,
+      logsCommand: this.logsCommand,
+      shellCommand: this.shellCommand,
+    });
+  }
+}
+
+/** Where everything is made, and how it is called. */
+interface Place {
+  readonly target: Ec2Target;
+  readonly name: string;
+  /** The name together with the components around it. */
+  readonly scoped: string;
+  readonly path: (field: string) => string;
+  readonly architecture: Architecture;
+}
+
+/** What the instance itself may do: be managed by SSM, pull from this one repository, log, read the secrets named. */
+function makeRole(
+  { target, name }: Place,
+  args: Ec2Args,
+  image: TargetImage,
+  logs: cloudwatch.LogGroup,
+): { profile: iam.InstanceProfile; policies: pulumi.Resource[] } {
+  const opts = { parent: target };
+  const assumeRolePolicy = trust("ec2.amazonaws.com");
+  const role = new iam.Role(name, { assumeRolePolicy, tags: args.tags }, opts);
+  const secrets = pulumi.all(Object.values(args.secrets ?? {}));
+  const own = new iam.RolePolicy(
+    name,
+    {
+      role: role.name,
+      policy: pulumi
+        .all([image.repositoryArn, logs.arn, secrets])
+        .apply(([repository, group, arns]) =>
+          policy([
+            ...pullStatements(repository),
+            ...logStatements(group),
+            ...secretStatements(arns, ["ssm:GetParameter"]),
+          ]),
+        ),
+    },
+    opts,
+  );
+  // https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-instance-permissions.html
+  const managed = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+  const attached = attachPolicies(name, role, [managed, ...(args.policyArns ?? [])], opts);
+  const profile = new iam.InstanceProfile(name, { role: role.name, tags: args.tags }, opts);
+  return { profile, policies: [own, ...attached] };
+}
+
+const hostPortOf = (args: Ec2Args): number | undefined =>
+  args.containerPort === undefined
+    ? undefined
+    : (args.hostPort ?? (args.loadBalancer === undefined ? 80 : args.containerPort));
+
+function makeInstances(
+  { target, name, scoped, path, architecture }: Place,
+  args: Ec2Args,
+  profile: iam.InstanceProfile,
+): { instances: ec2.Instance[]; balanced?: Balanced } {
+  const opts = { parent: target };
+  const network = networkOf(target, args);
+  const port = hostPortOf(args);
+  const balanced =
+    args.loadBalancer &&
+    loadBalancer(
+      name,
+      { ...args.loadBalancer, network, port: port!, targetType: "instance", tags: args.tags },
+      opts,
+    );
+  const group = securityGroup(
+    `${name}-instances`,
+    {
+      vpcId: network.vpcId,
+      description: `instances of ${name}`,
+      ingress:
+        port === undefined ? [] : [{ port, cidrs: args.ingressCidrs, from: balanced?.group }],
+      tags: args.tags,
+    },
+    opts,
+  );
+  // https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
+  const newest = `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${spellings[architecture].ec2}`;
+  const ami = args.ami ?? ssm.getParameterOutput({ name: newest }, { parent: target }).value;
+  const { instanceType } = args;
+  const instances = Array.from({ length: args.instances ?? 1 }, (_, at) => {
+    const nth = `${name}-${at + 1}`;
+    return new ec2.Instance(
+      nth,
+      {
+        instanceType,
+        ami,
+        // One after another, so that several are in several zones.
+        subnetId: network.subnetIds.apply((ids) => ids[at % ids.length]!),
+        vpcSecurityGroupIds: [group.id],
+        iamInstanceProfile: profile.name,
+        // Containers are one hop further, and so can't take the instance's credentials.
+        metadataOptions: {
+          httpEndpoint: "enabled",
+          httpTokens: "required",
+          httpPutResponseHopLimit: 1,
+        },
+        rootBlockDevice: {
+          encrypted: true,
+          volumeType: "gp3",
+          volumeSize: args.rootVolumeSize ?? 16,
+        },
+        userData,
+        userDataReplaceOnChange: false,
+        tags: { Name: nth, ...args.tags },
+        volumeTags: args.tags,
+      },
+      {
+        parent: target,
+        // A newer AMI replaces nothing, and a changed installation nothing either; a replacement takes them as they are then.
+        ignoreChanges: args.ami === undefined ? ["ami", "userData"] : ["userData"],
+        hooks: beforeChange(`machine of EC2 ${scoped} (${at + 1})`, async ({ newInputs }) => {
+          const given = (newInputs as { ami?: unknown } | undefined)?.ami;
+          const own = args.ami !== undefined && typeof given === "string" ? given : undefined;
+          await confirmMachine(target, { instanceType, ami: own, architecture }, path);
+        }),
+      },
+    );
+  });
+  return { instances, balanced };
+}
+
+/** The release on all instances, one after another; another one for each change, for SSM's provider waits for new ones only. */
+function makeRelease(
+  { target, name, scoped, path, architecture }: Place,
+  args: Ec2Args,
+  given: {
+    image: TargetImage;
+    logs: cloudwatch.LogGroup;
+    region: pulumi.Output<string>;
+    instances: ec2.Instance[];
+    policies: pulumi.Resource[];
+  },
+): ssm.Association {
+  const { image, logs, region, instances, policies } = given;
+  const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
+  const script = readFileSync(join(__dirname, "../host/host.sh"), "utf8");
+  const { health, command, user, volumes, memory, strategy, release, stopTimeout } = args;
+  const port = hostPortOf(args);
+  const settings = {
+    ...{ health, command, user, volumes, memory, strategy, release, stopTimeout },
+    image: image.ref,
+    environment: args.environment,
+    ports:
+      port === undefined
+        ? []
+        : [{ container: args.containerPort!, host: port, address: "0.0.0.0" }],
+  };
+  const commands = pulumi
+    .all([pulumi.output(settings), pulumi.output(args.secrets ?? {}), logs.name, region])
+    .apply(([known, secrets, group, at]) =>
+      releaseCommands({
+        ...{ identity, architecture, settings: known, secrets, script },
+        ...{ logGroup: group, region: at },
+      }).join("\n"),
+    );
+  const ids = instances.map(({ id }) => id);
+  const minutes = args.releaseTimeout ?? 20;
+  return new ssm.Association(
+    `${name}-release`,
+    {
+      name: "AWS-RunShellScript",
+      targets: [{ key: "InstanceIds", values: ids }],
+      parameters: { commands, executionTimeout: String(minutes * 60) },
+      maxConcurrency: "1",
+      maxErrors: "0",
+      waitForSuccessTimeoutSeconds: minutes * 60,
+      tags: args.tags,
+    },
+    {
+      parent: target,
+      protect: false, // each release is another one
+      dependsOn: policies,
+      replaceOnChanges: ["parameters", "targets"],
+      hooks: joinHooks(
+        beforeChange(
+          `environment of EC2 ${scoped}`,
+          refuseSecretsIn(readable(args, path), path("secrets")),
+        ),
+        beforeChange(
+          `instances of EC2 ${scoped}`,
+          async ({ newInputs }) => {
+            const [first] = (newInputs as { targets: { values: string[] }[] }).targets;
+            await awaitManaged(target, first!.values);
+          },
+          false,
+        ),
+        explainFailure(`release of EC2 ${scoped}`, target, async () => {
+          const shown = await new Promise<string>((resolve) =>
+            pulumi
+              .all([ids[0]!, region])
+              .apply(([id, at]) =>
+                resolve(
+                  `aws ssm list-command-invocations --details --max-items 1 --instance-id ${id} --region ${at}`,
+                ),
+              ),
+          );
+          return `the release failed on an instance, where the one before serves on; what it printed: ${shown}`;
+        }),
+      ),
+    },
+  );
+}
+
+/** Everything of the association that whoever may describe it can read. */
+function readable(args: Ec2Args, path: (field: string) => string) {
+  const environment = Object.entries(args.environment ?? {});
+  return {
+    ...Object.fromEntries(
+      environment.map(([variable, value]) => [path(`environment.${variable}`), value]),
+    ),
+    [path("command")]: args.command,
+    [path("user")]: args.user,
+    [path("health.command")]: args.health?.command,
+    [path("release.command")]: args.release?.command,
+  };
+}
+
+/** Brings callers to the instances once the release is healthy there; of a replaced one the old goes last. */
+function reach(
+  { target, name }: Place,
+  args: Ec2Args,
+  instances: ec2.Instance[],
+  release: ssm.Association,
+  balanced: Balanced | undefined,
+): pulumi.Output<string> {
+  const opts = { parent: target, dependsOn: [release, ...(balanced?.listeners ?? [])] };
+  const port = hostPortOf(args);
+  if (port === undefined) return pulumi.output("");
+  if (balanced !== undefined) {
+    instances.forEach(
+      (instance, at) =>
+        new lb.TargetGroupAttachment(
+          `${name}-${at + 1}`,
+          { targetGroupArn: balanced.targetGroup.arn, targetId: instance.id, port },
+          opts,
+        ),
+    );
+    return balanced.url;
+  }
+  const suffix = port === 80 ? "" : `:${port}`;
+  if (args.elasticIp === false)
+    return pulumi
+      .all([instances[0]!.publicIp, release.id])
+      .apply(([ip]) => `http://${ip}${suffix}`);
+  const address = new ec2.Eip(name, { domain: "vpc", tags: args.tags }, { parent: target });
+  new ec2.EipAssociation(
+    name,
+    { allocationId: address.allocationId, instanceId: instances[0]!.id, allowReassociation: true },
+    opts,
+  );
+  return pulumi.interpolate`http://${address.publicIp}${suffix}`;
+}

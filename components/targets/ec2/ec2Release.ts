@@ -1,0 +1,93 @@
+import type { Architecture } from "../../platform";
+import {
+  type HostIdentity,
+  type HostSettings,
+  pullSettings,
+  releaseSettings,
+} from "../host/hostSettings";
+
+/** What an instance is told, once every output is known. */
+export interface Ec2Release {
+  readonly identity: HostIdentity;
+  readonly architecture: Architecture;
+  readonly settings: HostSettings;
+  /** ARNs by the name of the variable. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly logGroup: string;
+  readonly region: string;
+  /** host.sh */
+  readonly script: string;
+}
+
+/**
+ * The first thing that an instance runs: installs the engine, and nothing of any release, so that a release never replaces an instance.
+ */
+export const userData = `#!/bin/sh
+command -v docker >/dev/null || dnf install --assumeyes docker
+systemctl enable --now docker
+`;
+
+/**
+ * What SSM runs on an instance: waits for the engine, logs in to ECR with the instance's role, reads the secrets, and then does what the
+ * host target does, by the same script. The texts go in base64: SSM takes double braces, which Docker's templates have, for its own.
+ */
+export function releaseCommands(release: Ec2Release): string[] {
+  const { identity, architecture, settings, secrets, logGroup, region, script } = release;
+  const names = Object.keys(secrets).sort();
+  const machine = {
+    // Docker keeps the last lines itself too (since 20.10), so that a failed release can show them.
+    options: [
+      ...["--log-driver", "awslogs", "--log-opt", `awslogs-region=${region}`],
+      ...["--log-opt", `awslogs-group=${logGroup}`],
+    ],
+    resolved: names,
+  };
+  const encode = (text: string) => Buffer.from(text + script).toString("base64");
+  const pull = pullSettings(identity, settings.image, architecture, undefined);
+  const host = /^(?:\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?=\/)/.exec(
+    settings.image,
+  );
+  return [
+    `# multiarch: ${settings.image}`,
+    "set -eu",
+    // A fresh instance may still be installing the engine. 2 means that it finished with recoverable errors.
+    "cloud-init status --wait >/dev/null 2>&1 || [ $? -eq 2 ]",
+    // SSM's agent sets no HOME, and the engine's client wants one.
+    "export HOME=${HOME:-/root}",
+    ...(host === null
+      ? []
+      : [
+          "MULTIARCH_REGISTRY_USERNAME=AWS",
+          `MULTIARCH_REGISTRY_PASSWORD=$(aws ecr get-login-password --region ${host[1]!})`,
+          "export MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD",
+        ]),
+    run(encode(pull), "pull"),
+    "unset MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD",
+    ...names.flatMap((name) => [
+      `resolved_${name}=$(${secretCommand(secrets[name]!, region)})`,
+      `export resolved_${name}`,
+    ]),
+    run(encode(releaseSettings(identity, settings, [], "", machine)), "release"),
+    run(encode(pull), "forget"),
+  ];
+}
+
+function run(encoded: string, action: string): string {
+  return `printf %s '${encoded}' | base64 -d | sh -s -- ${action}`;
+}
+
+/** Prints a secret's value; the region is the ARN's own. */
+function secretCommand(arn: string, region: string): string {
+  const [, , service, at, , ...rest] = arn.split(":");
+  const where = `--region ${at || region} --output text`;
+  if (service === "ssm") {
+    const name = rest.join(":").replace(/^parameter/, "");
+    return `aws ssm get-parameter ${where} --with-decryption --name '${name}' --query Parameter.Value`;
+  }
+  // arn:aws:secretsmanager:region:account:secret:name-suffix[:json-key:version-stage:version-id]
+  const [id, key] = [arn.split(":").slice(0, 7).join(":"), rest[2]];
+  const value = `aws secretsmanager get-secret-value ${where} --secret-id '${id}' --query SecretString`;
+  if (!key) return value;
+  // Amazon Linux has Python for its own tools.
+  return `${value} | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]], end="")' '${key}'`;
+}
