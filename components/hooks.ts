@@ -44,3 +44,15 @@ export function hooksSupported(): boolean {
   const monitor = pulumi.runtime.getMonitor() as { registerResourceHook?: unknown } | undefined;
   return typeof monitor?.registerResourceHook === "function";
 }
+
+/** The value of an output in a hook. The inputs of its resource are known by then, so what takes long is a mistake of ours. */
+export function settled<T>(output: pulumi.Output<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => reject(new Error("a value that must be known isn't")), 10_000);
+    limit.unref();
+    output.apply((value) => {
+      clearTimeout(limit);
+      resolve(value as T);
+    });
+  });
+}

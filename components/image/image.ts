@@ -2,6 +2,7 @@ import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import { makePlan, type Plan } from "../plan";
 import { normalisePlatform, platformSlug } from "../platform";
+import { settled } from "../hooks";
 import { refuse } from "../refuse";
 import { ecrAccess } from "../registry/ecrAccess";
 import { fieldPath, scopedName, uniqueName } from "../scope";
@@ -22,7 +23,7 @@ import {
 } from "./inputs";
 import { type Built, builtBy, type PlatformImage } from "./built";
 import { builderProblems, imageProblems } from "./imageProblems";
-import { buildHooks, indexHooks, type PreflightArgs, settled } from "./preflight";
+import { buildHooks, indexHooks, type PreflightArgs } from "./preflight";
 import { isMissing, watchPresence } from "./presence";
 
 export type { PlatformImage } from "./built";
@@ -291,7 +292,8 @@ function platformImage(
             },
           ]
         : [],
-      exports: [exportOf(args, repository)],
+      // Unknown as a whole where the repository is: the provider takes an export without a name for a mistake.
+      exports: repository.apply((name) => [exportOf(args, name)]),
       push: false,
       buildOnPreview: args.buildOnPreview ?? false,
     },

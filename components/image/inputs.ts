@@ -111,10 +111,7 @@ export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
 }
 
 /** Pushed by digest, without a tag: the index's tag is what keeps it. */
-export function exportOf(
-  args: ImageArgs,
-  repository: pulumi.Output<string>,
-): dockerBuild.types.input.ExportArgs {
+export function exportOf(args: ImageArgs, repository: string): dockerBuild.types.input.ExportArgs {
   const compression = args.compression ?? Compression.Gzip;
   const force = compression !== Compression.Gzip;
   if (args.reproducible === undefined) {
@@ -131,6 +128,6 @@ export function exportOf(
   }
   // The typed export knows nothing of rewrite-timestamp.
   return {
-    raw: pulumi.interpolate`type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true${force ? `,compression=${compression},force-compression=true` : ""},rewrite-timestamp=true`,
+    raw: `type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true${force ? `,compression=${compression},force-compression=true` : ""},rewrite-timestamp=true`,
   };
 }

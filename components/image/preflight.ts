@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hooksSupported } from "../hooks";
+import { hooksSupported, settled } from "../hooks";
 import type { BuilderFacts } from "./builder";
 import { inspectBuilder, isNative } from "./builder";
 import { explain, type ErrorPlace } from "./explain";
@@ -156,17 +156,5 @@ function explainer(
     const sentence = explain(failure.errors.join("\n"), { ...place, registry });
     if (sentence !== undefined) await pulumi.log.error(sentence, args.resource);
     return false;
-  });
-}
-
-/** The value of an output in a hook. The inputs of its resource are known by then, so what takes long is a mistake of ours. */
-export function settled<T>(output: pulumi.Output<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => reject(new Error("a value that must be known isn't")), 10_000);
-    limit.unref();
-    output.apply((value) => {
-      clearTimeout(limit);
-      resolve(value as T);
-    });
   });
 }

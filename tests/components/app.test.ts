@@ -29,7 +29,7 @@ function answer({ token, inputs }: pulumi.runtime.MockCallArgs): Record<string, 
     getRegion: { region: "eu-west-1" },
     getVpc: { id: "vpc-1" },
     getSubnets: { ids: ["subnet-1"] },
-    getParameter: { value: "ami-1" },
+    getParameter: { insecureValue: "ami-1" },
     getAuthorizationToken: { userName: "AWS", password: "canary-token" },
     getService: { taskDefinition: "arn:web", events: [] },
   };
@@ -103,7 +103,7 @@ it("builds the union of what its targets need, once, and gives each its own plat
   expect(all.find(({ type }) => type.endsWith(":Function"))!.inputs.imageUri).toBe(arm);
   const release = all.find(({ type }) => type.endsWith(":Association"))!.inputs;
   expect(JSON.stringify(release.parameters)).toContain(
-    `${repository}@${digests["web-linux-amd64"]}`,
+    `# multiarch: ${repository}@${digests["web-linux-amd64"]}`,
   );
   expect(await valueOf(app.platforms)).toEqual(["linux/amd64", "linux/arm64"]);
 });

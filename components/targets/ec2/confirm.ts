@@ -65,7 +65,10 @@ function rethrow(what: string, error: Error): never {
   const [said] = error.message
     .replace(/^.*?invocation of \S+ returned an error: /s, "")
     .split("\n");
-  throw new Error(`${what} isn't known to AWS in this region (${said}); check its spelling`);
+  const fix = /UnauthorizedOperation|AccessDenied|ExpiredToken|credentials/i.test(error.message)
+    ? "the AWS provider's credentials must be valid and may ask for it"
+    : "it must be one that AWS has in this region: check its spelling";
+  throw new Error(`${what} could not be confirmed with AWS (${said}); ${fix}`);
 }
 
 const patience = { tries: 60, pause: 5000 };
@@ -81,7 +84,11 @@ export async function awaitManaged(
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const filters = [{ name: "InstanceIds", values: [...instanceIds] }];
-    const { ids } = await ssm.getInstances({ filters }, { parent });
+    const { ids } = await ssm.getInstances({ filters }, { parent }).catch((error: Error) => {
+      // DescribeInstanceInformation refuses ids that aren't registered yet.
+      if (/InvalidInstanceId/.test(error.message)) return { ids: [] as string[] };
+      throw error;
+    });
     const missing = instanceIds.filter((id) => !ids.includes(id));
     if (missing.length === 0) return;
     if (attempt >= tries) {

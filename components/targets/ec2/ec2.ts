@@ -7,7 +7,8 @@ import * as iam from "@pulumi/aws/iam/index.js";
 import * as lb from "@pulumi/aws/lb/index.js";
 import * as ssm from "@pulumi/aws/ssm/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { beforeChange, explainFailure, joinHooks } from "../../hooks";
+import { describeProblems } from "../../errors";
+import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { type Architecture, spellings } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
@@ -21,7 +22,7 @@ import { securityGroup } from "../aws/securityGroup";
 import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { hostIdentity } from "../host/hostSettings";
 import { awaitManaged, confirmMachine } from "./confirm";
-import type { Ec2Args, Ec2TargetArgs } from "./ec2Args";
+import { type Ec2Args, ec2Fields, type Ec2TargetArgs } from "./ec2Args";
 import { ec2Architecture, ec2Problems } from "./ec2Problems";
 import { releaseCommands, userData } from "./ec2Release";
 
@@ -67,7 +68,7 @@ export class Ec2Target extends pulumi.ComponentResource {
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const logs = logGroup(name, args, { parent: this });
     const { profile, policies } = makeRole(place, args, image, logs);
-    const { instances, balanced } = makeInstances(place, args, profile);
+    const { instances, balanced } = makeInstances(place, args, profile, policies);
     const release = makeRelease(place, args, { image, logs, region, instances, policies });
 
     this.instanceIds = pulumi.all(instances.map(({ id }) => id));
@@ -121,10 +122,19 @@ function makeRole(
     opts,
   );
   // https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-instance-permissions.html
-  const managed = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
-  const attached = attachPolicies(name, role, [managed, ...(args.policyArns ?? [])], opts);
+  const managed = new iam.RolePolicyAttachment(
+    `${name}-ssm`,
+    {
+      role: role.name,
+      policyArn: role.arn.apply(
+        (arn) => `arn:${arn.split(":")[1]}:iam::aws:policy/AmazonSSMManagedInstanceCore`,
+      ),
+    },
+    opts,
+  );
+  const attached = attachPolicies(name, role, args.policyArns ?? [], opts);
   const profile = new iam.InstanceProfile(name, { role: role.name, tags: args.tags }, opts);
-  return { profile, policies: [own, ...attached] };
+  return { profile, policies: [own, managed, ...attached] };
 }
 
 const hostPortOf = (args: Ec2Args): number | undefined =>
@@ -136,6 +146,7 @@ function makeInstances(
   { target, name, scoped, path, architecture }: Place,
   args: Ec2Args,
   profile: iam.InstanceProfile,
+  policies: pulumi.Resource[],
 ): { instances: ec2.Instance[]; balanced?: Balanced } {
   const opts = { parent: target };
   const network = networkOf(target, args);
@@ -159,8 +170,10 @@ function makeInstances(
     opts,
   );
   // https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
-  const newest = `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${spellings[architecture].ec2}`;
-  const ami = args.ami ?? ssm.getParameterOutput({ name: newest }, { parent: target }).value;
+  const parameter = `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${spellings[architecture].ec2}`;
+  // `value` would make the AMI a secret, and hide it in previews.
+  const newest = ssm.getParameterOutput({ name: parameter }, { parent: target }).insecureValue;
+  const ami = args.ami ?? newest;
   const { instanceType } = args;
   const instances = Array.from({ length: args.instances ?? 1 }, (_, at) => {
     const nth = `${name}-${at + 1}`;
@@ -183,16 +196,19 @@ function makeInstances(
           encrypted: true,
           volumeType: "gp3",
           volumeSize: args.rootVolumeSize ?? 16,
+          tags: args.tags,
         },
         userData,
         userDataReplaceOnChange: false,
         tags: { Name: nth, ...args.tags },
-        volumeTags: args.tags,
       },
       {
         parent: target,
-        // A newer AMI replaces nothing, and a changed installation nothing either; a replacement takes them as they are then.
-        ignoreChanges: args.ami === undefined ? ["ami", "userData"] : ["userData"],
+        // An agent of SSM that starts without its rights tries again half an hour later.
+        dependsOn: policies,
+        // A newer AMI replaces nothing, nor does a changed installation or another order of subnets; a replacement takes them as
+        // they are then.
+        ignoreChanges: ["userData", "subnetId", ...(args.ami === undefined ? ["ami"] : [])],
         hooks: beforeChange(`machine of EC2 ${scoped} (${at + 1})`, async ({ newInputs }) => {
           const given = (newInputs as { ami?: unknown } | undefined)?.ami;
           const own = args.ami !== undefined && typeof given === "string" ? given : undefined;
@@ -235,6 +251,7 @@ function makeRelease(
     .apply(([known, secrets, group, at]) =>
       releaseCommands({
         ...{ identity, architecture, settings: known, secrets, script },
+        problems: lateProblems(identity.name, args, known, secrets, path),
         ...{ logGroup: group, region: at },
       }).join("\n"),
     );
@@ -255,7 +272,9 @@ function makeRelease(
       parent: target,
       protect: false, // each release is another one
       dependsOn: policies,
-      replaceOnChanges: ["parameters", "targets"],
+      // And where the one before failed: an update would wait for nothing, and report success.
+      replaceOnChanges: ["parameters", "targets", "#initerror"],
+      customTimeouts: { create: `${minutes + 5}m` },
       hooks: joinHooks(
         beforeChange(
           `environment of EC2 ${scoped}`,
@@ -270,19 +289,33 @@ function makeRelease(
           false,
         ),
         explainFailure(`release of EC2 ${scoped}`, target, async () => {
-          const shown = await new Promise<string>((resolve) =>
-            pulumi
-              .all([ids[0]!, region])
-              .apply(([id, at]) =>
-                resolve(
-                  `aws ssm list-command-invocations --details --max-items 1 --instance-id ${id} --region ${at}`,
-                ),
-              ),
+          const [all, at] = await settled(pulumi.all([pulumi.all(ids), region]));
+          const shown = all.map(
+            (id) =>
+              `aws ssm list-command-invocations --details --max-items 1 --instance-id ${id} --region ${at}`,
           );
-          return `the release failed on an instance, where the one before serves on; what it printed: ${shown}`;
+          return `the release failed on an instance, where the one before, if there is one, serves on; what it printed: ${shown.join(" or ")}`;
         }),
       ),
     },
+  );
+}
+
+/** What is wrong with outputs, which could not be checked before. The script shows it: a throw here would show a stack. */
+function lateProblems(
+  name: string,
+  args: Ec2Args,
+  known: object,
+  secrets: Record<string, string>,
+  path: (field: string) => string,
+): string {
+  const all = Object.entries({ ...args, ...known, secrets });
+  const own = Object.fromEntries(all.filter(([field]) => field in ec2Fields));
+  const problems = ec2Problems(own, path("x") === "x" ? "" : "ec2");
+  // The image is verified by others.
+  return describeProblems(
+    name,
+    problems.filter((problem) => problem.path !== "image"),
   );
 }
 
@@ -308,7 +341,9 @@ function reach(
   release: ssm.Association,
   balanced: Balanced | undefined,
 ): pulumi.Output<string> {
-  const opts = { parent: target, dependsOn: [release, ...(balanced?.listeners ?? [])] };
+  const dependsOn = [release, ...(balanced?.listeners ?? [])];
+  // Made anew for each new instance, and nothing is lost by it.
+  const opts = { parent: target, protect: false, dependsOn };
   const port = hostPortOf(args);
   if (port === undefined) return pulumi.output("");
   if (balanced !== undefined) {

@@ -98,7 +98,7 @@ function checkType(check: Checker, args: Fields, at: At): void {
 function checkInstances(check: Checker, args: Fields, at: At): void {
   const plain = (field: string, least: number, most: number, unit: string) =>
     check.plain(args[field], at(field)) && check.whole(args[field], at(field), least, most, unit);
-  plain("instances", 1, 100, "instances");
+  plain("instances", 1, 50, "instances"); // as many as one association names
   plain("hostPort", 1, 65_535, "a TCP port");
   plain("rootVolumeSize", 8, 16_384, "GiB");
   plain("releaseTimeout", 1, 360, "minutes");
@@ -117,6 +117,8 @@ function checkInstances(check: Checker, args: Fields, at: At): void {
       "is for one instance without a load balancer",
       "leave it out: the load balancer has the address",
     );
+  else if (args.elasticIp === true && args.containerPort === undefined)
+    check.add(at("elasticIp"), "needs a port to be reached on", `add ${at("containerPort")}`);
   if (args.hostPort !== undefined && args.containerPort === undefined)
     check.add(at("hostPort"), `needs ${at("containerPort")}`, "add it, or leave this one out");
 }

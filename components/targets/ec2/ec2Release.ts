@@ -3,6 +3,7 @@ import {
   type HostIdentity,
   type HostSettings,
   pullSettings,
+  quote,
   releaseSettings,
 } from "../host/hostSettings";
 
@@ -15,6 +16,8 @@ export interface Ec2Release {
   readonly secrets: Readonly<Record<string, string>>;
   readonly logGroup: string;
   readonly region: string;
+  /** What turned out wrong with values that were not known before. */
+  readonly problems: string;
   /** host.sh */
   readonly script: string;
 }
@@ -32,7 +35,7 @@ systemctl enable --now docker
  * host target does, by the same script. The texts go in base64: SSM takes double braces, which Docker's templates have, for its own.
  */
 export function releaseCommands(release: Ec2Release): string[] {
-  const { identity, architecture, settings, secrets, logGroup, region, script } = release;
+  const { identity, architecture, settings, secrets, logGroup, region, problems, script } = release;
   const names = Object.keys(secrets).sort();
   const machine = {
     // Docker keeps the last lines itself too (since 20.10), so that a failed release can show them.
@@ -42,7 +45,6 @@ export function releaseCommands(release: Ec2Release): string[] {
     ],
     resolved: names,
   };
-  const encode = (text: string) => Buffer.from(text + script).toString("base64");
   const pull = pullSettings(identity, settings.image, architecture, undefined);
   const host = /^(?:\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?=\/)/.exec(
     settings.image,
@@ -51,7 +53,8 @@ export function releaseCommands(release: Ec2Release): string[] {
     `# multiarch: ${settings.image}`,
     "set -eu",
     // A fresh instance may still be installing the engine. 2 means that it finished with recoverable errors.
-    "cloud-init status --wait >/dev/null 2>&1 || [ $? -eq 2 ]",
+    "if command -v cloud-init >/dev/null; then said=$(cloud-init status --wait 2>&1) || [ $? -eq 2 ] ||",
+    '  { echo "the instance could not be set up; cloud-init says: $said" >&2; exit 1; }; fi',
     // SSM's agent sets no HOME, and the engine's client wants one.
     "export HOME=${HOME:-/root}",
     ...(host === null
@@ -61,19 +64,23 @@ export function releaseCommands(release: Ec2Release): string[] {
           `MULTIARCH_REGISTRY_PASSWORD=$(aws ecr get-login-password --region ${host[1]!})`,
           "export MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD",
         ]),
-    run(encode(pull), "pull"),
+    `script=$(${decoded(script)})`,
+    run(pull, "pull"),
     "unset MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD",
     ...names.flatMap((name) => [
       `resolved_${name}=$(${secretCommand(secrets[name]!, region)})`,
       `export resolved_${name}`,
     ]),
-    run(encode(releaseSettings(identity, settings, [], "", machine)), "release"),
-    run(encode(pull), "forget"),
+    run(releaseSettings(identity, settings, [], problems, machine), "release"),
+    run(pull, "forget"),
   ];
 }
 
-function run(encoded: string, action: string): string {
-  return `printf %s '${encoded}' | base64 -d | sh -s -- ${action}`;
+/** A command that prints a text. */
+const decoded = (text: string) => `printf %s '${Buffer.from(text).toString("base64")}' | base64 -d`;
+
+function run(settings: string, action: string): string {
+  return `{ ${decoded(settings)} && printf '%s\\n' "$script"; } | sh -s -- ${action}`;
 }
 
 /** Prints a secret's value; the region is the ARN's own. */
@@ -81,13 +88,13 @@ function secretCommand(arn: string, region: string): string {
   const [, , service, at, , ...rest] = arn.split(":");
   const where = `--region ${at || region} --output text`;
   if (service === "ssm") {
-    const name = rest.join(":").replace(/^parameter/, "");
-    return `aws ssm get-parameter ${where} --with-decryption --name '${name}' --query Parameter.Value`;
+    // By its whole ARN: a parameter's name may start with a slash or not, and the ARN doesn't tell.
+    return `aws ssm get-parameter ${where} --with-decryption --name ${quote(arn)} --query Parameter.Value`;
   }
   // arn:aws:secretsmanager:region:account:secret:name-suffix[:json-key:version-stage:version-id]
   const [id, key] = [arn.split(":").slice(0, 7).join(":"), rest[2]];
-  const value = `aws secretsmanager get-secret-value ${where} --secret-id '${id}' --query SecretString`;
+  const value = `aws secretsmanager get-secret-value ${where} --secret-id ${quote(id)} --query SecretString`;
   if (!key) return value;
   // Amazon Linux has Python for its own tools.
-  return `${value} | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]], end="")' '${key}'`;
+  return `${value} | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]], end="")' ${quote(key)}`;
 }

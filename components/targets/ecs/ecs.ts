@@ -3,7 +3,7 @@ import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import * as ecs from "@pulumi/aws/ecs/index.js";
 import * as iam from "@pulumi/aws/iam/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { beforeChange } from "../../hooks";
+import { beforeChange, explainFailure, settled } from "../../hooks";
 import { type Architecture, parseArchitecture, spellings } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
@@ -18,7 +18,7 @@ import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { type EcsArgs, EcsLaunchType, type EcsTargetArgs } from "./ecsArgs";
 import { ecsProblems } from "./ecsProblems";
 import { fargateSizeWarning } from "./fargateSizes";
-import { rolloutProblem } from "./rollout";
+import { failedService, rolloutProblem } from "./rollout";
 
 export * from "./ecsArgs";
 export { ecsProblems } from "./ecsProblems";
@@ -93,6 +93,7 @@ export class EcsTarget extends pulumi.ComponentResource {
         ),
       },
     );
+    this.logsCommand = logsCommand(logs.name, region);
     const cluster = args.clusterArn ?? makeCluster(this, name, args);
     const { service, balanced } = makeService(this, name, args, {
       task,
@@ -100,12 +101,14 @@ export class EcsTarget extends pulumi.ComponentResource {
       container,
       architecture,
       dependsOn: roles.policies,
+      explain: explainFailure(`service of ECS ${scopedName(name, opts?.parent)}`, this, async () =>
+        failedService(await settled(this.logsCommand)),
+      ),
     });
     this.clusterArn = pulumi.output(cluster);
     this.serviceName = service.name;
     this.taskDefinitionArn = task.arn;
     this.url = balanced?.url ?? pulumi.output("");
-    this.logsCommand = logsCommand(logs.name, region);
     this.shellCommand =
       args.executeCommand === false
         ? pulumi.output("")
@@ -274,6 +277,7 @@ function makeService(
     container: string;
     architecture: Architecture;
     dependsOn: pulumi.Resource[];
+    explain: pulumi.ResourceHookBinding;
   },
 ): { service: ecs.Service; balanced?: Balanced } {
   const opts = { parent: target };
@@ -343,6 +347,7 @@ function makeService(
       parent: target,
       dependsOn: [...given.dependsOn, ...(balanced?.listeners ?? [])],
       customTimeouts: { create: minutes, update: minutes },
+      hooks: given.explain,
     },
   );
   return { service, balanced };

@@ -13,10 +13,18 @@ export interface ServiceFacts {
 }
 
 const shownEvents = 5;
+/** A plain `pulumi up` takes the new revision, which the state holds, for running. */
+const retry = "once it is mended, or to try the same again: pulumi up --refresh";
+
+/** What to say where the provider itself tells that the service didn't get steady. */
+export function failedService(logs: string): string {
+  return `the new release didn't get healthy; where one was before, ECS rolls back to it. What the app said: ${logs}; ${retry}`;
+}
 
 /**
- * Why what runs isn't what was asked for, or undefined where it is. The provider reports success after ECS rolled back, because the
- * service is steady again; and the state then holds the new revision, so that a plain `pulumi up` would see nothing to do.
+ * Why what runs isn't what was asked for, or undefined where it is. The provider may report success after ECS rolled back: it does where
+ * it waits for a steady service and not for the deployment (this machine's clock ahead of AWS's, older releases), and in the run after
+ * a failed one, for the state then holds the new revision.
  */
 export function rolloutProblem(
   asked: string,
@@ -34,7 +42,7 @@ export function rolloutProblem(
     `ECS runs ${revision(found.taskDefinition)}, not ${revision(asked)}, which was asked for: the new release didn't get healthy, and the one before serves`,
     ...(reasons.length === 0 ? [] : ["what ECS says, the newest first:", ...reasons]),
     `what the app said: ${commands.logs}`,
-    "once it is mended, or to try the same again: pulumi up --refresh (a plain `pulumi up` takes the new revision for running)",
+    `${retry} (a plain \`pulumi up\` takes the new revision for running)`,
   ].join("\n");
 }
 

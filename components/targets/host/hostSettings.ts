@@ -28,7 +28,8 @@ export function hostIdentity(project: string, stack: string, name: string): Host
   return { container, owner: `${project}/${stack}/${name}`, name };
 }
 
-const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+/** A word as it stands in a shell script. */
+export const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 const assign = (name: string, value: string | number): string => `${name}=${quote(String(value))}`;
 /** A shell function that calls its arguments with these words after them: POSIX sh's way to have a list. */
 const list = (name: string, words: readonly string[]): string =>
