@@ -59,25 +59,31 @@ if (declared === undefined) {
   );
 }
 
+// On AWS the image lies in a repository of ECR, which the App makes.
+const registry =
+  target === "host"
+    ? {
+        address: config.get("registryAddress"),
+        // Its absence is told by the App, with the field's path.
+        repository: config.get("repository")!,
+        username: config.get("registryUsername"),
+        password: config.getSecret("registryPassword"),
+      }
+    : undefined;
+const ref = config.get("ref");
+const listed = config.getObject<string[]>("platforms");
+
 const web = new multiarch.App("web", {
-  image: {
-    context: config.get("context") ?? "./examples/web",
-    platforms: config.getObject<string[]>("platforms"),
-    // On AWS the image lies in a repository of ECR, which the App makes.
-    registry:
-      target === "host"
-        ? {
-            address: config.get("registryAddress"),
-            // Its absence is told by the App, with the field's path.
-            repository: config.get("repository")!,
-            username: config.get("registryUsername"),
-            password: config.getSecret("registryPassword"),
-          }
-        : undefined,
-    builder: config.get("builder"),
-    buildArgs: baseImage === undefined ? {} : { BASE: baseImage },
-    ref: config.get("ref"),
-  },
+  image:
+    ref === undefined
+      ? {
+          context: config.get("context") ?? "./examples/web",
+          platforms: listed,
+          registry,
+          builder: config.get("builder"),
+          buildArgs: baseImage === undefined ? {} : { BASE: baseImage },
+        }
+      : { ref, platforms: listed, registry },
   ...declared(),
 });
 

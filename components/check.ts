@@ -122,6 +122,7 @@ export class Checker {
       return this.add(path, `must map names to texts, got ${show(value)}`, `write ${example}`);
     }
     for (const [name, text] of Object.entries(value)) {
+      if (name.trim() === "") this.add(path, "has an entry without a name", `write ${example}`);
       if (typeof text === "string" || isLater(text)) continue;
       // The value isn't shown: it may be a secret.
       this.add(`${path}.${name}`, `must be a text, got ${typeof text}`, `write ${example}`);

@@ -10,6 +10,7 @@ export interface Problem {
 
 /** Shows a value as it would stand in source code, cut short where it is long. */
 export function show(value: unknown): string {
+  if (typeof value === "object" && value !== null && "__pulumiOutput" in value) return "an output";
   const text = value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

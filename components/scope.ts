@@ -29,12 +29,10 @@ export function scopedName(name: string, parent: pulumi.Resource | undefined): s
   return [...ancestors(parent).map((one) => one.__name ?? ""), name].join("/");
 }
 
-/** A name for messages and hooks, which no other image of the program has: `App web`, `Image web (Shop one)`. */
+/** A name for messages and hooks, which no other image of the program has: `App web`, `Image web (shop:index:Shop one)`. */
 export function uniqueName(name: string, parent: pulumi.Resource | undefined): string {
   const kind = isApp(parent) ? "App" : "Image";
-  const within = ancestors(parent).map(
-    (one) => `${one.__pulumiType?.split(":").at(-1)} ${one.__name}`,
-  );
+  const within = ancestors(parent).map((one) => `${one.__pulumiType} ${one.__name}`);
   return `${kind} ${name}${within.length === 0 ? "" : ` (${within.join(", ")})`}`;
 }
 

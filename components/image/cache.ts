@@ -9,12 +9,12 @@ const maximalTagLength = 128;
  * writers never overwrite each other's.
  */
 export function cacheTag(app: string, stack: string, platform: string): string {
-  return tagOf(["cache", app, stack, platformSlug(platform)].join("-"));
+  return tagOf("cache", app, stack, platformSlug(platform));
 }
 
 /** The tag of what a stack runs of an app. */
 export function liveTag(app: string, stack: string): string {
-  return tagOf(["live", app, stack].join("-"));
+  return tagOf("live", app, stack);
 }
 
 /** A tag derived from what the index holds: the same content has the same tag, other content another. */
@@ -25,10 +25,15 @@ export function contentTag(digests: Readonly<Record<string, string>>): string {
   return `sha-${createHash("sha256").update(lines.join("\n")).digest("hex").slice(0, 24)}`;
 }
 
-/** Makes a text fit the grammar of tags. What was changed is told apart by a hash of the original. */
-function tagOf(text: string): string {
+/** Joins parts to a tag. Where another app and stack would give the same, or a part doesn't fit the grammar, a hash tells them apart. */
+function tagOf(kind: string, app: string, stack: string, ...rest: string[]): string {
+  const text = [kind, app, stack, ...rest].join("-");
   const clean = text.replace(/[^A-Za-z0-9_.-]/g, "-");
-  if (clean === text && clean.length <= maximalTagLength) return clean;
-  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  const ambiguous = app.includes("-") || stack.includes("-");
+  if (clean === text && clean.length <= maximalTagLength && !ambiguous) return clean;
+  const hash = createHash("sha256")
+    .update([app, stack, ...rest].join("\0"))
+    .digest("hex")
+    .slice(0, 8);
   return `${clean.slice(0, maximalTagLength - hash.length - 1)}-${hash}`;
 }

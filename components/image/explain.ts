@@ -28,7 +28,7 @@ const explanations: readonly Explanation[] = [
       `emulation, with a native builder in ${path("builders")} or \`FROM --platform=$BUILDPLATFORM\` and a cross compiler`,
   },
   {
-    pattern: /exec format error|exec user process caused/i,
+    pattern: /exec format error/i,
     say: ({ subject, builder }) =>
       `a step ran code of another architecture than ${subject}: ${who(builder)} has no emulator for it ` +
       `(register QEMU there with \`${emulator}\`), or the base image claims a platform that it doesn't hold`,

@@ -172,7 +172,12 @@ function build(
         ? "stored"
         : "given",
     isMissing: (reference) => settled(isMissing(reference, access)),
-    published: { buildArgs: args.buildArgs ?? {}, labels: args.labels ?? {} },
+    published: {
+      ...paths("buildArgs", args.buildArgs),
+      ...paths("labels", args.labels),
+      dockerfileInline: args.dockerfileInline,
+      target: args.target,
+    },
   };
   const digests = new Map<string, pulumi.Output<string>>();
   const resources: dockerBuild.Image[] = [];
@@ -191,7 +196,8 @@ function build(
   const tag = pulumi.all(Object.fromEntries(digests)).apply(contentTag);
   const index = indexOf(image, name, args, repository, tag, sources, preflight);
   const reference = index.ref.apply((text) =>
-    text.includes("@")
+    // Mocks of a user's own tests may give nothing.
+    (text as string | undefined)?.includes("@")
       ? `${text.slice(0, text.lastIndexOf(":", text.indexOf("@")))}@${digestOf(text)}`
       : unknown<string>(),
   );
@@ -209,7 +215,7 @@ function build(
   // A tag for people moves only to what was verified.
   const verified = sources.map((source) => gate.passed(source));
   const tagged = (args.tags ?? []).map((text) =>
-    indexOf(image, `${name}-${text}`, args, repository, pulumi.output(text), verified, preflight),
+    indexOf(image, `${name}:${text}`, args, repository, pulumi.output(text), verified, preflight),
   );
   const rebuild = pulumi
     .all([...resources, index, ...tagged].map((resource) => resource.urn))
@@ -320,6 +326,13 @@ function indexOf(
     { tag: pulumi.interpolate`${repository}:${tag}`, sources, registry: ownRegistry(args)[0] },
     // Replaced with each release, and nothing is lost by it: `protect` is for what would be.
     { parent: image, protect: false, retainOnDelete: true, hooks: indexHooks(preflight, name) },
+  );
+}
+
+/** The values of a map by their paths: `buildArgs.TOKEN`. */
+function paths(field: string, values: Readonly<Record<string, pulumi.Input<string>>> = {}) {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [`${field}.${key}`, value]),
   );
 }
 

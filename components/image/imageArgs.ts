@@ -102,10 +102,10 @@ export interface ImageArgs {
    * is resolved when this text or the platforms change: moving it alone has no effect.
    */
   ref?: pulumi.Input<string>;
-  /** Folder of the build context, relative to the Pulumi project, or a URL that BuildKit can fetch. */
+  /** Folder of the build context, relative to the Pulumi program, or a URL that BuildKit can fetch. */
   context?: pulumi.Input<string>;
   /**
-   * Path of the Dockerfile, relative to the Pulumi project.
+   * Path of the Dockerfile, relative to the Pulumi program.
    * @default `Dockerfile` in the context
    */
   dockerfile?: pulumi.Input<string>;
@@ -124,7 +124,7 @@ export interface ImageArgs {
   target?: pulumi.Input<string>;
   /** Labels of the image. Everybody who pulls it can read them, so a secret value is refused. */
   labels?: Record<string, pulumi.Input<string>>;
-  /** Further build contexts by name: folders relative to the Pulumi project, URLs, or `docker-image://…`. */
+  /** Further build contexts by name: folders relative to the Pulumi program, URLs, or `docker-image://…`. */
   namedContexts?: Record<string, pulumi.Input<string>>;
   /**
    * Platforms to build, `os/architecture[/variant]` in any usual spelling. If given, exactly these; they must hold what

@@ -27,7 +27,9 @@ export function imageProblems(args: unknown, path: string, placed = false): Prob
     check.add(path || "args", "is missing", `write for example { context: "./app" }`);
     return check.problems;
   }
-  if (!check.fields(args, path, Object.keys(imageFields))) return check.problems;
+  // Within an App the reasons are the App's.
+  const known = Object.keys(imageFields).filter((field) => path === "" || field !== "reasons");
+  if (!check.fields(args, path, known)) return check.problems;
   if (args.ref !== undefined) {
     checkReference(check, args, at);
     checkSameRegistry(check, args, at);
@@ -97,7 +99,7 @@ function checkSource(check: Checker, args: Fields, at: At): void {
     check.add(
       at("dockerfile"),
       `there is no file ${show(args.dockerfile)}`,
-      "write its path relative to the Pulumi project",
+      "write its path relative to the Pulumi program",
     );
   }
   if (check.text(args.context, at("context"), `"./app"`) && !isRemoteContext(args.context)) {
@@ -105,7 +107,7 @@ function checkSource(check: Checker, args: Fields, at: At): void {
       check.add(
         at("context"),
         `there is no folder ${show(args.context)}`,
-        "write its path relative to the Pulumi project",
+        "write its path relative to the Pulumi program",
       );
     } else if (args.dockerfile === undefined && args.dockerfileInline === undefined) {
       if (!isFile(join(args.context, "Dockerfile"))) {
@@ -124,7 +126,7 @@ function checkSource(check: Checker, args: Fields, at: At): void {
       check.add(
         at(`namedContexts.${name}`),
         `there is no folder ${show(location)}`,
-        "write its path relative to the Pulumi project, a URL, or docker-image://…",
+        "write its path relative to the Pulumi program, a URL, or docker-image://…",
       );
     }
   }
@@ -175,8 +177,12 @@ function checkBuilders(check: Checker, args: Fields, at: At): void {
   if (args.builder !== undefined) {
     check.add(at("builders"), `is given next to ${at("builder")}`, "keep one of them");
   }
-  for (const [platform, builder] of Object.entries(args.builders)) {
+  const spelt = Object.keys(args.builders).map(normalisePlatform);
+  for (const [nth, [platform, builder]] of Object.entries(args.builders).entries()) {
     const path = at(`builders["${platform}"]`);
+    if (spelt[nth] !== undefined && spelt.indexOf(spelt[nth]) < nth)
+      check.add(path, `is ${spelt[nth]}, which another entry names already`, "remove one of them");
+    if (!check.plain(builder, path)) continue;
     check.text(builder, path, "a name that `docker buildx ls` shows");
     if (normalisePlatform(platform) !== undefined) continue;
     check.add(path, "is no platform of a Linux image", "write for example linux/arm64");

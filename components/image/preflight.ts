@@ -18,7 +18,7 @@ export interface PreflightArgs {
   /** Whether the registry says that it doesn't hold a reference. */
   readonly isMissing: (reference: string) => Promise<boolean>;
   /** What stands in the image for everybody to read, by the user's field: none of it may be secret. */
-  readonly published: Readonly<Record<string, Readonly<Record<string, pulumi.Input<string>>>>>;
+  readonly published: Readonly<Record<string, pulumi.Input<string> | undefined>>;
 }
 
 /**
@@ -85,7 +85,7 @@ export function judge(
       };
     case "unknown":
       return {
-        level: "info",
+        level: "warn",
         text: `building ${platform}; the builder can't be checked beforehand (${facts.detail})`,
       };
     case "ready":
@@ -130,13 +130,12 @@ async function announceFirstBuild(
 }
 
 async function refuseSecrets(args: PreflightArgs): Promise<void> {
-  for (const [field, values] of Object.entries(args.published)) {
-    for (const [name, value] of Object.entries(values)) {
-      if (!(await pulumi.isSecret(pulumi.output(value)))) continue;
-      throw new Error(
-        `${args.path(`${field}.${name}`)}: is secret, and stands in the image for everybody who pulls it; pass it as ${args.path(`secrets.${name}`)} and read it with \`RUN --mount=type=secret,id=${name}\``,
-      );
-    }
+  for (const [field, value] of Object.entries(args.published)) {
+    if (value === undefined || !(await pulumi.isSecret(pulumi.output(value)))) continue;
+    const id = field.split(".").at(-1)!;
+    throw new Error(
+      `${args.path(field)}: is secret, and stands in the image for everybody who pulls it; pass it as ${args.path(`secrets.${id}`)} and read it with \`RUN --mount=type=secret,id=${id}\``,
+    );
   }
 }
 

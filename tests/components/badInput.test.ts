@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { App, Image } from "../../components";
 
-// Everything here is refused before any resource is registered. tests/engine/badInput.test.ts shows what a user sees.
+// Everything here is refused before any resource is registered. tests/engine/refused.test.ts shows what a user sees.
 
 const good = {
   image: { context: "app", registry: { address: "ghcr.io", repository: "team/web" } },

@@ -158,3 +158,40 @@ it("has the script refuse what turned out wrong only when it was known", async (
     "problems='web: ports[0].container: must be a whole number from 1 to 65535, got 70000; ",
   );
 });
+
+it("two targets of one name in one program are refused: each would replace the other's container", async () => {
+  let error: unknown;
+  await register(
+    () => {
+      const first = new HostTarget("web", { ref: image });
+      try {
+        new HostTarget("web", { ref: image }, { aliases: [{ parent: first }] });
+      } catch (thrown) {
+        error = thrown;
+      }
+    },
+    (resource) =>
+      resource.name.endsWith("-verified") ? verified(resource, repository, digest) : {},
+  );
+  expect((error as Error).message).toMatch(/^web: name: is that of another host target/);
+});
+
+it("a name of its own lets a renamed component take over the container that serves", async () => {
+  const { release } = await make({ name: "old" });
+  expect(release.inputs.stdin).toContain("app='project-stack-old'\nowner='project/stack/old'\n");
+  expect(release.inputs.stdin).toMatch(
+    /^resource='urn:pulumi:.*multiarch:index:HostTarget::web'$/m,
+  );
+});
+
+it("what the host shows to everybody must not be secret", async () => {
+  const { release } = await make({
+    ports: [{ container: 80 }],
+    health: { path: pulumi.secret("/canary") },
+    network: pulumi.secret("canary"),
+  });
+  const stdin = (release.inputs.stdin as { value: string }).value;
+  expect(stdin).toContain("web: network: is secret");
+  expect(stdin).toContain("web: health.path: is secret");
+  expect(stdin).not.toContain("canary");
+});

@@ -216,10 +216,10 @@ it("an absolute context is recorded relative to the project", async () => {
 
 it("each tag for people is an index of its own", async () => {
   const all = await image({ tags: ["latest", "v1"] });
-  expect(named(all, "docker-build:index:Index", "web-latest").tag).toBe(
+  expect(named(all, "docker-build:index:Index", "web:latest").tag).toBe(
     "registry.example/team/web:latest",
   );
-  expect(named(all, "docker-build:index:Index", "web-v1").tag).toBe("registry.example/team/web:v1");
+  expect(named(all, "docker-build:index:Index", "web:v1").tag).toBe("registry.example/team/web:v1");
 });
 
 it("Docker Hub's short names are written out", async () => {

@@ -140,6 +140,27 @@ it("no absolute path of the project is in the state", async () => {
   expect(text).not.toContain(app.project.directory);
 });
 
+it("an App whose place a HostTarget of its name takes hands the container over, and gets it back", async () => {
+  const { imageUri, images } = await app.project.outputs();
+  const [{ ref }] = images as [{ ref: string }];
+  app.project.write(
+    "index.js",
+    `const multiarch = require("multiarch");
+const target = new multiarch.HostTarget("web", ${JSON.stringify({
+      ref,
+      ports: [{ container: 8080, host: app.port }],
+      health: { path: "/", timeout: 20 },
+    })});
+exports.imageUri = ${JSON.stringify(imageUri)};
+`,
+  );
+  await app.project.up();
+  expect(await app.page()).toBe("release two on x86_64");
+  app.set({ image: { platforms: ["linux/amd64", "linux/arm64"] } });
+  await app.project.up();
+  expect(await app.page()).toBe("release two on x86_64");
+});
+
 it("after destroy nothing of it runs, and the registry still holds what was released", async () => {
   const { imageUri } = await app.project.outputs();
   await app.project.destroy();

@@ -115,6 +115,12 @@ describe("tags", () => {
     const long = cacheTag("a".repeat(200), "s", "linux/amd64");
     expect(long).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/);
     expect(long).not.toBe(cacheTag("a".repeat(201), "s", "linux/amd64"));
+    const [one, two] = [
+      cacheTag("web", "dev-eu", "linux/amd64"),
+      cacheTag("web-dev", "eu", "linux/amd64"),
+    ];
+    expect(one).toMatch(/^cache-web-dev-eu-linux-amd64-[0-9a-f]{8}$/);
+    expect(one).not.toBe(two);
     expect(cacheTag("a/b", "s", "linux/amd64")).not.toBe(cacheTag("a-b", "s", "linux/amd64"));
   });
 

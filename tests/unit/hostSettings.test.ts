@@ -213,6 +213,7 @@ describe("the settings", () => {
   it("by default ask for little and open nothing", () => {
     expect(words({}, "with_service with_options with_command")).toEqual([
       ...["--restart", "unless-stopped", "--init", "--label", "multiarch.app=project/stack/web"],
+      ...["--label", "multiarch.resource=project/stack/web"],
       image,
     ]);
     // What printf writes when it is given nothing.
@@ -235,7 +236,8 @@ describe("the settings", () => {
     expect(words(settings, "with_service with_options with_command")).toEqual([
       ...["--restart", "on-failure"],
       ...["--publish", "127.0.0.1:80:80", "--publish", "[::]:8443:443"],
-      ...["--init", "--label", "multiarch.app=project/stack/web", "--env", "B"],
+      ...["--init", "--label", "multiarch.app=project/stack/web"],
+      ...["--label", "multiarch.resource=project/stack/web", "--env", "B"],
       ...["--mount", "type=volume,source=data,target=/data"],
       ...["--mount", 'type=bind,"source=/srv/a,b",target=/srv,readonly'],
       ...["--memory", "64m", "--cpus", "0.5", "--user", "1000", "--network", "back"],
@@ -285,6 +287,7 @@ describe("the settings", () => {
     expect(pullSettings(identity, image, "arm64", "https://index.example.com/v1/")).toBe(
       [
         ...["name='web'", "app='project-stack-web'", "owner='project/stack/web'"],
+        "resource='project/stack/web'",
         ...[`image='${image}'`, "registry='registry.example.com'", "pull_timeout='1800'"],
         "lock_timeout='900'",
         ...["problems=''", "registry='index.example.com'", "architecture='arm64'"],

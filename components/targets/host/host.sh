@@ -347,6 +347,8 @@ release() {
   sum=$(fingerprint)
   repair
   if runs_wanted "$app" && { [ -z "$revived" ] || wait_healthy "$app" "$serves_at" "$(inspect "$app" '{{.RestartCount}}')"; }; then
+    # A health check that was changed is asked, or the next release would meet its mistake.
+    [ "$health" = running ] || wait_healthy "$app" "$serves_at" "$(inspect "$app" '{{.RestartCount}}')" || unhealthy "$app"
     say 'this release serves already'
   else
     fetch
@@ -362,7 +364,7 @@ release() {
 remove() {
   find_engine
   take_lock
-  for container in $(engine ps --all --quiet --filter "label=multiarch.app=$owner"); do
+  for container in $(engine ps --all --quiet --filter "label=multiarch.app=$owner" --filter "label=multiarch.resource=$resource"); do
     stop "$container"
     discard "$container" || fail "a container could not be removed: $said"
   done

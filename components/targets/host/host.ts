@@ -66,8 +66,10 @@ export class HostTarget extends pulumi.ComponentResource {
     const registry = { address: given?.address, ...image.access };
     const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
-    const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
     const path = fieldPath(opts?.parent, "host", "x") === "x" ? "" : "host";
+    const known = args.name ?? scoped;
+    const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
+    refuse(name, claim(identity, path));
     const script = readFileSync(join(__dirname, "host.sh"), "utf8");
     const common = {
       addPreviousOutputInEnv: false,
@@ -104,7 +106,7 @@ export class HostTarget extends pulumi.ComponentResource {
         delete: runScript("remove"),
         // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
         stdin: pulumi
-          .all([releaseText(identity, settings, path), pull.id])
+          .all([releaseText(identity, this.urn, settings, path), pull.id])
           .apply(([text, id]) => `# ${id}\n${text}${script}`),
       },
       { parent: this, dependsOn: [pull], deleteBeforeReplace: true },
@@ -129,6 +131,27 @@ export function hostArchitecture(args: HostArgs): Architecture | undefined {
   return typeof given === "string" ? parseArchitecture(given) : undefined;
 }
 
+/** The containers that a program names, by its stack: two of one name would replace each other in every run. */
+const claimed = new WeakMap<pulumi.Resource, Set<string>>();
+
+function claim({ owner }: HostIdentity, path: string): Problem[] {
+  const stack = pulumi.runtime.getStackResource();
+  if (stack === undefined) return [];
+  const names = claimed.get(stack) ?? new Set();
+  claimed.set(stack, names);
+  if (!names.has(owner)) {
+    names.add(owner);
+    return [];
+  }
+  return [
+    {
+      path: path === "" ? "name" : `${path}.name`,
+      what: `is that of another host target of this program, whose container would be replaced`,
+      fix: "give one of the two another name",
+    },
+  ];
+}
+
 /**
  * The script comes on stdin. What follows it keeps every shell from becoming the script's own process: Ctrl-C in Pulumi kills
  * the command's process at once, and the script is to undo what is half done.
@@ -150,7 +173,8 @@ function credentials(
 
 /** The settings of the release; secret as soon as one value in them is. */
 function releaseText(
-  identity: HostIdentity,
+  named: HostIdentity,
+  urn: pulumi.Output<pulumi.URN>,
   settings: HostArgs & { image: pulumi.Output<string> },
   path: string,
 ): pulumi.Output<string> {
@@ -159,8 +183,10 @@ function releaseText(
       pulumi.output(settings),
       secretNames(settings.environment ?? {}),
       secretWords(settings, path),
+      urn,
     ])
-    .apply(([known, names, exposed]) => {
+    .apply(([known, names, exposed, resource]) => {
+      const identity = { ...named, resource };
       // Outputs could not be checked before. The script shows what is wrong: a throw here would show a stack.
       const { image, ...host } = known;
       const late = hostProblems(path === "" ? { ref: image, ...host } : host, path);
@@ -182,6 +208,10 @@ async function secretWords(settings: HostArgs, path: string): Promise<Problem[]>
   const fields = {
     command: settings.command,
     user: settings.user,
+    network: settings.network,
+    extraHosts: settings.extraHosts,
+    volumes: settings.volumes,
+    "health.path": settings.health?.path,
     "health.command": settings.health?.command,
     "release.command": settings.release?.command,
   };

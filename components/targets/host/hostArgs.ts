@@ -119,6 +119,12 @@ export interface HostArgs {
    */
   architecture?: Architecture;
   /**
+   * What the app is called on the host, in the names of its container and images. Give the earlier one when the component is renamed
+   * or moves into another, and the container that serves is taken over.
+   * @default the component's name, with those of the components around it
+   */
+  name?: string;
+  /**
    * Ports that can be reached on the host. None: nothing can.
    * @default none
    */
@@ -202,6 +208,7 @@ const known: Readonly<Record<keyof HostTargetArgs, true>> = {
   extraHosts: true,
   health: true,
   memory: true,
+  name: true,
   network: true,
   ports: true,
   image: true,

@@ -140,7 +140,10 @@ export function containerProblems(checker: Checker, args: Fields, path: string):
       checker.add(at(field), `must be ${rule.allowed}, got ${show(value)}`, rule.fix);
   };
 
-  check("architecture", rules.architecture, args.architecture);
+  if (checker.plain(args.architecture ?? undefined, at("architecture")))
+    check("architecture", rules.architecture, args.architecture);
+  if (checker.plain(args.name ?? undefined, at("name")))
+    checker.text(args.name, at("name"), `"web"`);
   check("restart", rules.restart, args.restart);
   check("memory", rules.memory, args.memory);
   check("cpus", rules.cpus, args.cpus);
@@ -243,7 +246,8 @@ function entries(checker: Checker, value: unknown, path: string, known: string[]
 
 /** The values are never shown: they may be secrets. */
 function environmentProblems(checker: Checker, environment: unknown, path: string): void {
-  if (environment === undefined || environment === null || isLater(environment)) return;
+  // Its names must be known, or its secrets could not be masked.
+  if (!checker.plain(environment ?? undefined, path)) return;
   if (!isFields(environment)) {
     checker.add(path, "must map names to texts", `write { LOG_LEVEL: "info" }`);
     return;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
+import { parseReference } from "../../image/reference";
 import type { Architecture } from "../../platform";
 import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
@@ -15,6 +16,8 @@ export interface HostIdentity {
   readonly owner: string;
   /** The component's name. */
   readonly name: string;
+  /** Which resource it is: of two of one name, in one program after another, each removes its own containers only. */
+  readonly resource?: string;
 }
 
 /** The identity of component `name`: two that differ only in characters that no container may have share a name, not a label. */
@@ -42,6 +45,7 @@ function header(identity: HostIdentity, image: string, problems: string): string
     assign("name", identity.name),
     assign("app", identity.container),
     assign("owner", identity.owner),
+    assign("resource", identity.resource ?? identity.owner),
     assign("image", image),
     assign("registry", registryOf(image)),
     assign("pull_timeout", 1800),
@@ -50,10 +54,9 @@ function header(identity: HostIdentity, image: string, problems: string): string
   ];
 }
 
-/** The registry that a reference names, as Docker reads it: Docker Hub where the first part is no host name. */
 function registryOf(image: string): string {
-  const first = image.split("/")[0] ?? "";
-  return image.includes("/") && (/[.:]/.test(first) || first === "localhost") ? first : "docker.io";
+  const parsed = parseReference(image);
+  return parsed.ok ? parsed.reference.registry : "docker.io";
 }
 
 /** The settings of the `pull` script. The credentials are not among them: they come in the environment. */
@@ -132,6 +135,7 @@ export function releaseSettings(
     assign("release_timeout", releaseTimeout),
     list("with_options", [
       ...["--init", "--label", `multiarch.app=${identity.owner}`],
+      ...["--label", `multiarch.resource=${identity.resource ?? identity.owner}`],
       ...[...long.map(([name]) => name), ...resolved].flatMap((name) => ["--env", name]),
       ...(machine.options ?? []),
       ...(args.volumes ?? []).flatMap((volume) => ["--mount", mount(volume)]),
