@@ -6,6 +6,9 @@ export const movingTags: readonly string[] = ["cache-*", "live-*"];
 /** Tags of released indexes. */
 export const releaseTags = "sha-*";
 
+/** More images than a repository holds (100,000 at most): a rule with this count expires none, and keeps them from the rules behind it. */
+const most = 100_000;
+
 export interface LifecycleOptions {
   readonly untaggedDays: number;
   readonly keepReleases?: number;
@@ -29,10 +32,18 @@ export function lifecyclePolicy({ untaggedDays, keepReleases, rules }: Lifecycle
     countUnit: "days",
     countNumber,
   });
+  const releases =
+    keepReleases === undefined ? "releases stay" : `the newest ${keepReleases} releases stay`;
   const selections = [
     ...(keepReleases === undefined
       ? []
-      : [{ description: "what a stack runs stays", selection: tagged(["live-*"], newest(1000)) }]),
+      : [{ description: "what a stack runs stays", selection: tagged(["live-*"], newest(most)) }]),
+    // Before the user's own rules, for a release may have one of their tags as well.
+    ...(keepReleases === undefined && rules.length === 0
+      ? []
+      : [
+          { description: releases, selection: tagged([releaseTags], newest(keepReleases ?? most)) },
+        ]),
     // One pattern in each: of several, ECR selects what has a tag for every one of them.
     ...rules.flatMap(({ description, tagPatterns, keepNewest, expireAfterDays }) =>
       tagPatterns.map((pattern) => ({
@@ -43,14 +54,6 @@ export function lifecyclePolicy({ untaggedDays, keepReleases, rules }: Lifecycle
         ),
       })),
     ),
-    ...(keepReleases === undefined
-      ? []
-      : [
-          {
-            description: `the newest ${keepReleases} releases stay`,
-            selection: tagged([releaseTags], newest(keepReleases)),
-          },
-        ]),
     {
       description: "leftovers without a tag",
       selection: { tagStatus: "untagged", ...older(untaggedDays) },

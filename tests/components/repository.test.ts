@@ -143,8 +143,8 @@ it("every option reaches what it is for", async () => {
   expect(policyOf(made.of("lifecyclePolicy:LifecyclePolicy", "web-lifecycle"))).toMatchObject({
     rules: [
       { selection: { tagPatternList: ["live-*"] } },
-      { selection: { tagPatternList: ["pr-*"], countNumber: 30 } },
       { selection: { tagPatternList: ["sha-*"], countNumber: 5 } },
+      { selection: { tagPatternList: ["pr-*"], countNumber: 30 } },
       { selection: { tagStatus: "untagged", countNumber: 3 } },
     ],
   });
