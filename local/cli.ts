@@ -14,6 +14,7 @@ import {
   readState,
   stackName,
 } from "./stack";
+import { prepareAws, takeTarget } from "./stackAws";
 import { test } from "./testCommand";
 
 const verbs: Record<string, (args: string[], log: Log) => Promise<number>> = {
@@ -29,18 +30,21 @@ async function beside(args: string[], log: Log): Promise<number> {
   const release = readState() ? undefined : await lockStack(log);
   const environment = await ensureEnvironment(log);
   await prepareStack(environment, log);
+  await prepareAws(undefined, environment, log);
   await release?.();
   return pulumi(environment, args);
 }
 
 async function onStack(
   log: Log,
+  target: string | undefined,
   work: (environment: Environment) => Promise<number>,
 ): Promise<number> {
   const release = await lockStack(log);
   try {
     const environment = await ensureEnvironment(log);
     await prepareStack(environment, log);
+    await prepareAws(target, environment, log);
     await clearLeftovers(environment, log);
     return await work(environment);
   } finally {
@@ -51,15 +55,16 @@ async function onStack(
 async function start(args: string[], log: Log): Promise<number> {
   log.info("multiarch: making sure that this machine has what it takes, then `pulumi up`");
   log.info(`  services and state: ${stateDir()}\n  built tools:        ${cacheDir()}`);
-  return onStack(log, async (environment) => {
+  const { target, rest } = takeTarget(args);
+  return onStack(log, target, async (environment) => {
     const code = await pulumi(environment, [
       ...["up", "--yes", "--skip-preview", "--stack", stackName],
-      ...args,
+      ...rest,
     ]);
     if (code !== 0) return code;
     const { url } = await outputs(environment);
     log.info("");
-    if (typeof url === "string") log.info(`It runs: open ${url}\n`);
+    if (typeof url === "string" && url) log.info(`It runs: open ${url}\n`);
     if (environment.ownEngine) {
       log.info(
         `Its engine, for docker's own commands: export DOCKER_HOST=${environment.env.DOCKER_HOST}\n`,

@@ -1,3 +1,4 @@
+import { stopAws } from "./aws";
 import { stopBuildkit, stopContainerBuilder } from "./buildkit";
 import { stopEngine } from "./docker";
 import { type Environment, ensureEnvironment, lockEnvironment } from "./environment";
@@ -7,6 +8,7 @@ import { installedPackages } from "./packages";
 import { cacheDir, stateDir } from "./paths";
 import { removeEmulation } from "./qemu";
 import { stopRegistry } from "./registry";
+import { prepareAws } from "./stackAws";
 import { clearLeftovers, lockStack, prepareStack, pulumi, readState, stackName } from "./stack";
 
 /** `npm run down`: destroys what was deployed, stops what was started, says what stays. */
@@ -18,6 +20,7 @@ export async function down(args: string[], log: Log): Promise<number> {
       // Destroying takes the engine and the plugins, so what is stopped or broken is started first.
       environment = await ensureEnvironment(log);
       await prepareStack(environment, log);
+      await prepareAws(undefined, environment, log);
       await clearLeftovers(environment, log);
       const destroy = ["destroy", "--yes", "--skip-preview", "--stack", stackName, ...args];
       const code = await pulumi(environment, destroy);
@@ -42,6 +45,8 @@ async function stopServices(environment: Environment | undefined, log: Log): Pro
   try {
     const stopped: string[] = [];
     await endOrphanedPlugins();
+    // Before the engine: their containers go with them.
+    if (await stopAws()) stopped.push("the AWS emulators");
     if (await stopRegistry()) stopped.push("the registry");
     const inContainer =
       environment && stopContainerBuilder(environment.docker, environment.env.DOCKER_HOST ?? "");

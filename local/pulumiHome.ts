@@ -29,6 +29,14 @@ export async function ensurePulumi(log: Log): Promise<Pulumi> {
       'exec node "$MULTIARCH_LOCAL/plugins/command/main.js" "$@"',
     );
   });
+  // Always ours: the official one makes addresses of images that lead to AWS whatever emulates it, and is
+  // huge; and Pulumi asks for one as soon as the SDK lies in node_modules.
+  await ensurePlugin("aws", command, home, log, async (directory) => {
+    writeScript(
+      join(directory, "pulumi-resource-aws"),
+      'exec node "$MULTIARCH_LOCAL/plugins/aws/main.js" "$@"',
+    );
+  });
   await ensurePlugin("docker-build", command, home, log, async (directory) => {
     const built = await ensureTool(tools.dockerBuild, log);
     const name = "pulumi-resource-docker-build";
@@ -79,7 +87,11 @@ async function ensurePlugin(
   if (existsSync(installed) && !existsSync(`${installed}.partial`)) return;
   const env = { PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" };
   const install = ["plugin", "install", "resource", name, version];
-  if (!process.env.MULTIARCH_MIRROR && (await answers("https://get.pulumi.com/releases/"))) {
+  if (
+    name !== "aws" &&
+    !process.env.MULTIARCH_MIRROR &&
+    (await answers("https://get.pulumi.com/releases/"))
+  ) {
     const official = await log.step(`install Pulumi's ${name} plugin ${version}`, (progress) =>
       run(command, install, { env, onLine: progress }),
     );

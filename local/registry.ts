@@ -3,6 +3,7 @@ import https from "node:https";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Certificates } from "./certificates";
+import type { FrontSettings } from "./frontMain";
 import type { Log } from "./log";
 import { checkout, ensureDir, stateDir, writeAtomically } from "./paths";
 import { keptPort } from "./ports";
@@ -19,14 +20,15 @@ export interface Registry {
 const configFile = () => stateDir("registry", "config.yml");
 const frontFile = () => stateDir("registry", "front.json");
 
-/** Whether a registry answers at a URL. */
-function speaks(url: string, ca?: string): Promise<boolean> {
+/** Whether a registry answers at a URL; one that wants credentials answers too. */
+export function speaks(url: string, ca?: string): Promise<boolean> {
   return new Promise((resolve) => {
     const options = { timeout: 3_000, agent: false as const };
     const done = (response: http.IncomingMessage) => {
       response.resume();
       const version = response.headers["docker-distribution-api-version"];
-      resolve(response.statusCode === 200 && version === "registry/2.0");
+      const answered = response.statusCode === 200 || response.statusCode === 401;
+      resolve(answered && version === "registry/2.0");
     };
     const request = ca
       ? https.get(url, { ...options, ca: readFileSync(ca) }, done)
@@ -47,20 +49,13 @@ export async function ensureRegistry(
   ensureDir(stateDir("registry", "data"));
   writeIfChanged(configFile(), registryConfig(upstream));
   const { key, certificate, ca } = certificates;
-  writeIfChanged(frontFile(), JSON.stringify({ port, upstream, key, certificate }));
   const address = `localhost:${port}`;
   await ensureService(
     { ...registryService(program), healthy: () => speaks(`http://${upstream}/v2/`) },
     log,
   );
-  await ensureService(
-    {
-      ...frontService(),
-      healthy: async () =>
-        (await speaks(`http://${address}/v2/`)) && (await speaks(`https://${address}/v2/`, ca)),
-    },
-    log,
-  );
+  const front = frontService("the registry's front", frontFile());
+  await ensureFront(front, { port, upstream, key, certificate }, ca, log);
   return { address, upstream };
 }
 
@@ -75,22 +70,37 @@ const registryService = (program: string): Service => ({
   healthy: never,
 });
 
-const frontService = (): Service => ({
-  name: "the registry's front",
+/** A front as a service of its own; its settings lie in a file. */
+export const frontService = (name: string, settings: string): Service => ({
+  name,
   command: process.execPath,
   args: [
     "--require",
     require.resolve("tsx/cjs"),
     join(checkout, "local", "frontMain.ts"),
-    frontFile(),
+    settings,
   ],
-  marker: frontFile(),
+  marker: settings,
   healthy: never,
 });
 
+/** Starts a front, if it doesn't run. */
+export async function ensureFront(
+  service: Service,
+  settings: FrontSettings,
+  ca: string,
+  log: Log,
+): Promise<void> {
+  writeIfChanged(service.marker, JSON.stringify(settings));
+  const address = `localhost:${settings.port}`;
+  const healthy = async () =>
+    (await speaks(`http://${address}/v2/`)) && (await speaks(`https://${address}/v2/`, ca));
+  await ensureService({ ...service, healthy }, log);
+}
+
 /** Stops the registry and its front. */
 export async function stopRegistry(): Promise<boolean> {
-  const front = await stopService(frontService());
+  const front = await stopService(frontService("the registry's front", frontFile()));
   return (await stopService(registryService("registry"))) || front;
 }
 
@@ -110,6 +120,6 @@ http:
 `;
 }
 
-function writeIfChanged(file: string, content: string): void {
+export function writeIfChanged(file: string, content: string): void {
   if (!existsSync(file) || readFileSync(file, "utf8") !== content) writeAtomically(file, content);
 }

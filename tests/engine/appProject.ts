@@ -46,6 +46,13 @@ trap 'kill $server' TERM INT
 wait $server
 `;
 
+/** The files of the app that the tests build and run. */
+export const appFiles = {
+  "app/Dockerfile": dockerfile,
+  "app/serve.sh": serve,
+  "app/RELEASE": "release one",
+};
+
 let counter = 0;
 
 export async function createApp(name: string, settings: Settings = {}): Promise<AppProject> {
@@ -62,7 +69,7 @@ export async function createApp(name: string, settings: Settings = {}): Promise<
   const project = await createProject({
     name,
     program: text(settings),
-    files: { "app/Dockerfile": dockerfile, "app/serve.sh": serve, "app/RELEASE": "release one" },
+    files: appFiles,
   });
   return {
     project,

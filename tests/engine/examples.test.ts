@@ -10,7 +10,10 @@ const read = (file: string) => fs.readFileSync(path.join(checkout, file), "utf8"
 
 /** The files of a folder, with the path that each is to have in the project. */
 function folder(from: string, to: string): Record<string, string> {
-  const names = fs.readdirSync(path.join(checkout, from));
+  const names = fs
+    .readdirSync(path.join(checkout, from), { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
   return Object.fromEntries(names.map((name) => [path.join(to, name), read(`${from}/${name}`)]));
 }
 
@@ -44,8 +47,67 @@ it("examples/host is previewed: one platform, which follows from the architectur
   await project.dispose();
 });
 
+/** The programs in the README, in their order. */
+const programs = () =>
+  [...read("README.md").matchAll(/```ts\n([^`]*new multiarch\.App[^`]*)```/g)].map(
+    ([, program]) => program,
+  );
+
+/** What each example on AWS is planned for, and what it makes there. */
+it.each([
+  ["ec2", "linux/amd64 (ec2.instanceType)", ["Instance", "Association", "EipAssociation"]],
+  ["ecs", "linux/amd64 (ecs.architecture)", ["Service", "LoadBalancer", "TaskDefinition"]],
+  ["lambda", "linux/amd64 (lambda.architecture)", ["Function", "Alias", "FunctionUrl"]],
+  [
+    "two-targets",
+    "linux/amd64 (ec2.instanceType), linux/arm64 (ecs.architecture)",
+    ["Instance", "Service"],
+  ],
+])("examples/%s is previewed on the emulated AWS", async (name, platforms, made) => {
+  const project = await createProject({
+    name: `multiarch-${name}`,
+    program: "",
+    files: {
+      ...folder(`examples/${name}`, ""),
+      ...(name === "lambda" ? folder("examples/lambda/app", "app") : {}),
+      ...folder("examples/web", "../web"),
+    },
+    config: {
+      ...environment().aws.config,
+      builder: environment().builder,
+      ...(name === "ecs" || name === "lambda" ? { architecture: "x86_64" } : {}),
+    },
+  });
+  const { output, events } = await project.preview();
+  expect(output).toContain(`platforms: ${platforms}`);
+  const types = events.map(({ op, type }) => `${op} ${type.split(":").at(-1)}`);
+  for (const type of ["Repository", "Index", ...made]) expect(types).toContain(`create ${type}`);
+  await project.dispose();
+});
+
+it("the program in the README for AWS is previewed as it stands there", async () => {
+  const program = programs()[1];
+  expect(program).toContain("nightly");
+  const project = await createProject({
+    name: "readme-aws",
+    program: "",
+    files: {
+      ...folder("examples/web", "app"),
+      "index.ts": program!,
+      "package.json": `{ "name": "readme-aws", "main": "index.ts" }`,
+      "Pulumi.yaml": "name: readme-aws\nruntime: nodejs\nmain: index.ts\n",
+    },
+    config: environment().aws.config,
+  });
+  const { output } = await project.preview();
+  expect(output).toContain(
+    "platforms: linux/amd64 (ec2.instanceType), linux/arm64 (ecs.architecture)",
+  );
+  await project.dispose();
+});
+
 it("the program in the README is previewed as it stands there", async () => {
-  const program = /```ts\n([^`]*new multiarch\.App[^`]*)```/.exec(read("README.md"))?.[1];
+  const program = programs()[0];
   expect(program).toBeDefined();
   const project = await createProject({
     name: "readme",

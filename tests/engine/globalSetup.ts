@@ -1,10 +1,35 @@
 /**
- * Before the engine tests: the embedded environment, made sure of once for all test files. jest's
- * workers get what it says through the environment.
+ * Before the engine tests: the embedded environment, made sure of once for all test files, and the
+ * AWS emulators when a file that uses them is going to run. jest's workers get what they say through
+ * the environment.
  */
+import fs from "node:fs";
+import path from "node:path";
+import type { Config } from "jest";
+import { ensureAws } from "../../local/aws";
 import { ensureEnvironment } from "../../local/environment";
 import { consoleLog } from "../../local/log";
 
-export default async function globalSetup(): Promise<void> {
-  process.env.MULTIARCH_TEST_ENVIRONMENT ??= JSON.stringify(await ensureEnvironment(consoleLog()));
+export default async function globalSetup(config: GlobalConfig): Promise<void> {
+  if (process.env.MULTIARCH_TEST_ENVIRONMENT !== undefined) return;
+  const log = consoleLog();
+  const environment = await ensureEnvironment(log);
+  const aws = usesAws(config) ? await ensureAws(log, environment) : undefined;
+  process.env.MULTIARCH_TEST_ENVIRONMENT = JSON.stringify({ ...environment, aws });
+}
+
+/** What is looked at of jest's own settings; its type isn't exported by a package of ours. */
+type GlobalConfig = Pick<Config, "rootDir"> & {
+  testPathPatterns?: { patterns: readonly string[] };
+};
+
+/** Whether a test file that is going to run talks of AWS: by these words, which it can't do without. */
+function usesAws({ testPathPatterns }: GlobalConfig): boolean {
+  const patterns = testPathPatterns?.patterns ?? [];
+  return fs
+    .readdirSync(__dirname)
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => path.join(__dirname, name))
+    .filter((file) => patterns.length === 0 || patterns.some((text) => new RegExp(text).test(file)))
+    .some((file) => /"\.\/awsProject"|environment\(\)\.aws/.test(fs.readFileSync(file, "utf8")));
 }

@@ -23,6 +23,7 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { AwsEnvironment } from "../../local/aws";
 import type { Environment } from "../../local/environment";
 import { readSteps, summarise, type Step, type Summary } from "./events";
 
@@ -44,13 +45,27 @@ const STACK = "test";
 /** Stands in the environment of everything a project starts, so that what is left can be found. */
 const MARKER = "MULTIARCH_TEST_PROJECT";
 
+/** The embedded environment as the tests use it. */
+export interface TestEnvironment extends Environment {
+  /** The emulated AWS: for a project's config, and for clients of the SDK. */
+  readonly aws: AwsEnvironment;
+}
+
 /** The embedded environment, as globalSetup.ts made sure of it. */
-export function environment(): Environment {
+export function environment(): TestEnvironment {
   const text = process.env.MULTIARCH_TEST_ENVIRONMENT;
   if (text === undefined) {
     throw new Error("no MULTIARCH_TEST_ENVIRONMENT: run the engine tests through jest's projects");
   }
-  return JSON.parse(text) as Environment;
+  const { aws, ...rest } = JSON.parse(text) as Environment & { aws?: AwsEnvironment };
+  return {
+    ...rest,
+    get aws() {
+      if (!aws)
+        throw new Error("AWS is only started for files that globalSetup.ts knows to need it");
+      return aws;
+    },
+  };
 }
 
 export interface RunResult {
@@ -102,7 +117,7 @@ export interface ProjectOptions {
   /** Further files by their path. A Pulumi.yaml among them replaces the usual one. */
   files?: Record<string, string>;
   /** Stack config; a key without a namespace is the project's own. */
-  config?: Record<string, string | boolean | number>;
+  config?: Record<string, unknown>;
 }
 
 export type Project = Awaited<ReturnType<typeof createProject>>;

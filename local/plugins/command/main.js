@@ -5,49 +5,37 @@
  * remote resources refuse with a sentence.
  *
  * Sources: pulumi/pulumi-command v1.2.1 (provider/pkg/provider/local) and its framework,
- * pulumi/pulumi-go-provider v1.3.0 (infer/resource.go, provider.go, middleware/cancel). Run as
- * `node main.js <engine address>`; prints its port.
+ * pulumi/pulumi-go-provider v1.3.0 (infer/resource.go, provider.go, middleware/cancel).
  */
-/* global AbortController, setInterval */
 "use strict";
 
 const { randomBytes } = require("node:crypto");
-const { createRequire } = require("node:module");
-const net = require("node:net");
-
+const {
+  Empty,
+  cancellable,
+  checkFailure,
+  configured,
+  diffResponse,
+  nameOf,
+  provider,
+  read,
+  serve,
+  statusLog,
+  typeOf,
+  unary,
+  withoutIgnored,
+  write,
+} = require("../provider.js");
+const { changes, isObject, markUnknowns, plain, unwrap } = require("../values.js");
 const { run } = require("./shell.js");
-const { changes, isObject, markUnknowns, plain, unwrap, withoutNulls } = require("./values.js");
 
-// grpc is @pulumi/pulumi's dependency, not ours: ask where that package finds it.
-const sdk = createRequire(require.resolve("@pulumi/pulumi/package.json"));
-/** @type {typeof import("@grpc/grpc-js")} */
-const grpc = sdk("@grpc/grpc-js");
-/** @type {typeof import("@pulumi/pulumi/proto/provider_grpc_pb")} */
-const { ResourceProviderService } = sdk("@pulumi/pulumi/proto/provider_grpc_pb.js");
-/** @type {typeof import("@pulumi/pulumi/proto/provider_pb")} */
-const provider = sdk("@pulumi/pulumi/proto/provider_pb.js");
-/** @type {typeof import("@pulumi/pulumi/proto/plugin_pb")} */
-const plugin = sdk("@pulumi/pulumi/proto/plugin_pb.js");
-/** @type {typeof import("@pulumi/pulumi/proto/engine_grpc_pb")} */
-const { EngineClient } = sdk("@pulumi/pulumi/proto/engine_grpc_pb.js");
-/** @type {typeof import("@pulumi/pulumi/proto/engine_pb")} */
-const engine = sdk("@pulumi/pulumi/proto/engine_pb.js");
-/** @type {typeof import("google-protobuf/google/protobuf/empty_pb")} */
-const { Empty } = sdk("google-protobuf/google/protobuf/empty_pb.js");
-/** @type {typeof import("google-protobuf/google/protobuf/struct_pb")} */
-const { Struct } = sdk("google-protobuf/google/protobuf/struct_pb.js");
-
-/** @typedef {import("./types").Properties} Properties */
-/** @typedef {import("./types").Value} Value */
+/** @typedef {import("../provider").Call} Call */
+/** @typedef {import("../types").Properties} Properties */
+/** @typedef {import("../types").Value} Value */
 /** @typedef {import("./shell").Inputs} Inputs */
 /** @typedef {import("./shell").Outputs} Outputs */
-/** @typedef {import("google-protobuf/google/protobuf/struct_pb").Struct} Message */
-
 const VERSION = "1.2.1";
 const COMMAND = "command:local:Command";
-
-/** A running gRPC call, as far as `cancellation` needs it. */
-/** @typedef {{ on(event: "cancelled", listener: () => void): unknown }} Call */
 
 /**
  * The inputs and their Go types (local/base.go, common/inputs.go), which the error texts name.
@@ -73,53 +61,8 @@ const COMMAND_INPUTS = {
   ...BASE_INPUTS,
 };
 
-const engineAddress = process.argv.at(-1) ?? "";
-const engineClient = new EngineClient(engineAddress, grpc.credentials.createInsecure());
-/** Every call that runs, and whether the engine has said Cancel. */
-const calls = { running: new Set(/** @type {AbortController[]} */ ([])), cancelled: false };
-
-/** @param {Message | undefined} message @returns {Properties} */
-function read(message) {
-  return withoutNulls(/** @type {Properties} */ (message?.toJavaScript() ?? {}));
-}
-
-/** @param {Properties} properties */
-function write(properties) {
-  return Struct.fromJavaScript(/** @type {{ [key: string]: never }} */ (properties));
-}
-
 /**
- * Ties one call to everything that ends it: the engine's Cancel, which also ends whatever is asked
- * for later; the call's own timeout (`customTimeouts`); the engine that went away or gave the call
- * up, since grpc-go then cancels the handler's context (middleware/cancel/cancel.go; grpc-go
- * http2_server.go, `Close`).
- *
- * @template T
- * @param {Call} call
- * @param {number} seconds 0: no limit
- * @param {(signal: AbortSignal) => Promise<T>} work
- */
-async function cancellable(call, seconds, work) {
-  const controller = new AbortController();
-  const timer =
-    seconds > 0 ? setTimeout(() => controller.abort(), Math.floor(seconds) * 1000) : undefined;
-  call.on("cancelled", () => controller.abort());
-  calls.running.add(controller);
-  if (calls.cancelled) {
-    controller.abort();
-  }
-  try {
-    return await work(controller.signal);
-  } finally {
-    clearTimeout(timer);
-    calls.running.delete(controller);
-  }
-}
-
-/**
- * Runs a command for a resource, with its lines in the engine's display while it runs. They are
- * status messages (`LogStatus`, util.go `LogOutput`): shown beside the resource, and gone when it
- * is done, unless it fails.
+ * Runs a command for a resource, with its lines in the engine's display while it runs.
  *
  * @param {string} urn
  * @param {string} command
@@ -128,24 +71,12 @@ async function cancellable(call, seconds, work) {
  * @param {AbortSignal} signal
  */
 async function runLogged(urn, command, properties, previous, signal) {
-  let written = Promise.resolve();
-  /** @param {string} line */
-  const log = (line) => {
-    const request = new engine.LogRequest();
-    request.setSeverity(engine.LogSeverity.INFO);
-    request.setUrn(urn);
-    request.setMessage(line);
-    request.setEphemeral(true);
-    // In order, and never a reason to fail.
-    written = written.then(
-      () => new Promise((resolve) => engineClient.log(request, () => resolve())),
-    );
-  };
+  const { log, written } = statusLog(urn);
   const inputs = /** @type {Inputs} */ (plain(properties));
   try {
     return await run(command, inputs, previous, log, signal);
   } finally {
-    await written;
+    await written();
   }
 }
 
@@ -183,12 +114,7 @@ function failuresOf(properties, types, struct) {
   /** @type {import("@pulumi/pulumi/proto/provider_pb").CheckFailure[]} */
   const failures = [];
   /** @param {string} property @param {string} reason */
-  const fail = (property, reason) => {
-    const failure = new provider.CheckFailure();
-    failure.setProperty(property);
-    failure.setReason(reason);
-    failures.push(failure);
-  };
+  const fail = (property, reason) => failures.push(checkFailure(property, reason));
   /** @param {string} field @param {Value | undefined} wrapped @param {string} type */
   const check = (field, wrapped, type) => {
     const { value, known } = unwrap(wrapped);
@@ -225,44 +151,15 @@ function goType(value) {
   return typeof value === "string" ? "string" : "map[string]interface {}";
 }
 
-/**
- * Runs a handler; a throw becomes an error of code Unknown, as every plain Go error does. The
- * engine then shows its text, and keeps the old state (sdk/v3 provider_plugin.go, `parseError`).
- *
- * @template Request, Response
- * @param {(request: Request, call: Call) => Promise<Response> | Response} handle
- * @returns {import("@grpc/grpc-js").handleUnaryCall<Request, Response>}
- */
-function unary(handle) {
-  return async (call, callback) => {
-    try {
-      callback(null, await handle(call.request, call));
-    } catch (error) {
-      const details = error instanceof Error ? error.message : String(error);
-      callback({ code: grpc.status.UNKNOWN, details });
-    }
-  };
-}
-
 /** @param {string} urn */
 function refuseOthers(urn) {
-  const type = urn.split("::")[2]?.split("$").at(-1) ?? "";
+  const type = typeOf(urn);
   if (type !== COMMAND) {
     throw new Error(
       `${type} is not in this stand-in for the command plugin, which runs local commands only: ` +
         "use the official plugin (pulumi plugin install resource command 1.2.1)",
     );
   }
-}
-
-/** Answers with what the framework answers (provider.go, `Configure`). */
-function configure() {
-  const response = new provider.ConfigureResponse();
-  response.setAcceptsecrets(true);
-  response.setSupportspreview(true);
-  response.setAcceptresources(true);
-  response.setAcceptoutputs(true);
-  return response;
 }
 
 /** @param {import("@pulumi/pulumi/proto/provider_pb").CheckRequest} request */
@@ -287,38 +184,14 @@ function check(request) {
  */
 function diff(request) {
   const state = read(request.getOlds());
-  const news = read(request.getNews());
-  for (const name of request.getIgnorechangesList()) {
-    const old = state[name];
-    if (old !== undefined) {
-      news[name] = old;
-    }
-  }
+  const news = withoutIgnored(read(request.getNews()), state, request.getIgnorechangesList());
   // The engine's own additions.
   for (const name of Object.keys(news)) {
     if (name === "version" || name.startsWith("__")) {
       delete news[name];
     }
   }
-  const response = new provider.DiffResponse();
-  const diffs = new Set();
-  const found = changes(read(request.getOldInputs()), news);
-  found.forEach((kind, path) => {
-    const replaces = path === "triggers";
-    const kinds = provider.PropertyDiff.Kind;
-    const property = new provider.PropertyDiff();
-    property.setKind(replaces ? kinds[/** @type {const} */ (`${kind}_REPLACE`)] : kinds[kind]);
-    response.getDetaileddiffMap().set(path, property);
-    diffs.add(path.split(/[.[]/)[0]);
-    if (replaces) {
-      response.addReplaces(path);
-    }
-  });
-  const { DIFF_SOME, DIFF_NONE } = provider.DiffResponse.DiffChanges;
-  response.setDiffsList([...diffs]);
-  response.setChanges(found.size > 0 ? DIFF_SOME : DIFF_NONE);
-  response.setHasdetaileddiff(true);
-  return response;
+  return diffResponse(changes(read(request.getOldInputs()), news), (path) => path === "triggers");
 }
 
 /**
@@ -331,9 +204,8 @@ async function create(request, call) {
   /** @type {Outputs} */
   const nothing = { stdout: "", stderr: "" };
   const response = new provider.CreateResponse();
-  const name = request.getUrn().split("::").slice(3).join("::");
   // resource.NewUniqueHex(name, 8, 0)
-  response.setId(name + randomBytes(4).toString("hex"));
+  response.setId(nameOf(request.getUrn()) + randomBytes(4).toString("hex"));
   if (request.getPreview()) {
     const outputs = { ...inputs, ...nothing };
     const names = Object.keys(COMMAND_INPUTS);
@@ -362,13 +234,7 @@ async function create(request, call) {
  */
 async function update(request, call) {
   const state = read(request.getOlds());
-  const inputs = read(request.getNews());
-  for (const name of request.getIgnorechangesList()) {
-    const old = state[name];
-    if (old !== undefined) {
-      inputs[name] = old;
-    }
-  }
+  const inputs = withoutIgnored(read(request.getNews()), state, request.getIgnorechangesList());
   const previous = outputsIn(state);
   const response = new provider.UpdateResponse();
   if (request.getPreview()) {
@@ -434,10 +300,8 @@ async function invoke(request, call) {
   const types = { ...BASE_INPUTS, command: "string" };
   const failures = failuresOf(args, types, "local.RunInputs");
   if (args.command === undefined) {
-    const missing = new provider.CheckFailure();
-    missing.setProperty("command");
-    missing.setReason("Missing required field 'command' on 'local.RunInputs'");
-    failures.push(missing);
+    const reason = "Missing required field 'command' on 'local.RunInputs'";
+    failures.push(checkFailure("command", reason));
   }
   if (failures.length > 0) {
     response.setFailuresList(failures);
@@ -451,44 +315,10 @@ async function invoke(request, call) {
   return response;
 }
 
-function cancel() {
-  calls.cancelled = true;
-  calls.running.forEach((controller) => controller.abort());
-  return new Empty();
-}
-
-function pluginInfo() {
-  const response = new plugin.PluginInfo();
-  response.setVersion(VERSION);
-  return response;
-}
-
-/**
- * A killed engine says no goodbye. The official plugin asks after it every five minutes
- * (sdk/go rpcutil.Healthcheck) and then ends; a look at its port costs nothing, so we look more
- * often, and never end while a command still holds on.
- */
-function watchEngine() {
-  const [host, port] = engineAddress.split(":");
-  setInterval(() => {
-    const socket = net.connect({ host, port: Number(port) });
-    socket.on("connect", () => socket.destroy());
-    socket.on("error", () => {
-      if (calls.running.size === 0) {
-        process.exit(1);
-      }
-    });
-  }, 10_000).unref();
-}
-
-const server = new grpc.Server({
-  "grpc.max_receive_message_length": -1,
-  "grpc.max_send_message_length": -1,
-});
 // What is missing answers "unimplemented", as the official plugin does: Handshake, CheckConfig and
 // DiffConfig (it has no configuration), Construct, Call.
-server.addService(ResourceProviderService, {
-  configure: unary(configure),
+serve(VERSION, {
+  configure: unary(() => configured()),
   check: unary(check),
   diff: unary(diff),
   create: unary(create),
@@ -496,16 +326,4 @@ server.addService(ResourceProviderService, {
   update: unary(update),
   delete: unary(remove),
   invoke: unary(invoke),
-  cancel: unary(cancel),
-  getPluginInfo: unary(pluginInfo),
-});
-server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
-  if (error) {
-    console.error(error.message);
-    process.exit(1);
-  }
-  console.log(port);
-  if (engineAddress.includes(":")) {
-    watchEngine();
-  }
 });

@@ -27,7 +27,7 @@ const rpc = sdk("@pulumi/pulumi/runtime/rpc.js");
  * @property {string[]} [archivePaths]
  * @property {boolean} [addPreviousOutputInEnv]
  *
- * @typedef {{ [key: string]: import("./types").Value }} Asset
+ * @typedef {{ [key: string]: import("../types").Value }} Asset
  *
  * @typedef {object} Outputs
  * @property {string} stdout

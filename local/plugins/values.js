@@ -79,6 +79,46 @@ function plain(value) {
 }
 
 /**
+ * A value without any mark but those of unknowns, for comparing and for previews.
+ *
+ * @param {Value | undefined} value
+ * @returns {Value | undefined}
+ */
+function withUnknowns(value) {
+  const top = unwrap(value);
+  if (!top.known) {
+    return rpc.unknownValue;
+  }
+  if (Array.isArray(top.value)) {
+    return top.value.map((item) => withUnknowns(item) ?? null);
+  }
+  if (isObject(top.value)) {
+    const entries = Object.entries(top.value).map(([key, item]) => [key, withUnknowns(item)]);
+    return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
+  }
+  return top.value;
+}
+
+/**
+ * Whether there is a secret in a value, at any depth.
+ *
+ * @param {Value | undefined} value
+ * @returns {boolean}
+ */
+function hasSecret(value) {
+  const top = unwrap(value);
+  if (top.secret || !isObject(top.value)) {
+    return top.secret || (Array.isArray(top.value) && top.value.some(hasSecret));
+  }
+  return Object.values(top.value).some(hasSecret);
+}
+
+/** @param {Value} value @returns {Value} */
+function secret(value) {
+  return { [rpc.specialSigKey]: rpc.specialSecretSig, value };
+}
+
+/**
  * Properties without nulls, at any depth of objects: the framework reads every request so
  * (pulumi-go-provider v1.3.0 provider.go, `getMap`, SkipNulls).
  *
@@ -207,4 +247,16 @@ function markUnknowns(outputs, inputs, state, inputNames) {
   return Object.fromEntries(entries);
 }
 
-module.exports = { changes, isObject, markUnknowns, plain, unwrap, withoutNulls };
+module.exports = {
+  changes,
+  equal,
+  hasSecret,
+  isObject,
+  markUnknowns,
+  plain,
+  secret,
+  unknown: rpc.unknownValue,
+  unwrap,
+  withUnknowns,
+  withoutNulls,
+};

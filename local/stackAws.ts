@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from "node:fs";
+import { awsRuns, ensureAws } from "./aws";
+import type { Environment } from "./environment";
+import { must, run } from "./exec";
+import type { Log } from "./log";
+import { checkout } from "./paths";
+import { configFile, readState, stackName } from "./stack";
+
+const targets = ["host", "ec2", "ecs", "lambda"];
+
+/** Takes `--target NAME` out of a command's arguments; Pulumi has an option of that name too, whose value is a URN. */
+export function takeTarget(args: readonly string[]): { target?: string; rest: string[] } {
+  const at = args.findIndex(
+    (arg, i) => arg === "--target" && targets.includes(args[i + 1] as string),
+  );
+  if (at >= 0) {
+    return { target: args[at + 1], rest: [...args.slice(0, at), ...args.slice(at + 2)] };
+  }
+  const joined = args.find((arg) => targets.some((name) => arg === `--target=${name}`));
+  return { target: joined?.split("=")[1], rest: args.filter((arg) => arg !== joined) };
+}
+
+/** The arguments of `pulumi config set-all --path` for plain values. */
+export function settings(config: Readonly<Record<string, unknown>>): string[] {
+  const flat = (path: string, value: unknown): [string, string][] => {
+    if (Array.isArray(value)) return value.flatMap((item, i) => flat(`${path}[${i}]`, item));
+    if (typeof value === "object" && value !== null) {
+      return Object.entries(value).flatMap(([key, item]) => flat(`${path}.${key}`, item));
+    }
+    return [[path, String(value)]];
+  };
+  return Object.entries(config)
+    .flatMap(([key, value]) => flat(key, value))
+    .flatMap(([path, value]) => ["--plaintext", `${path}=${value}`]);
+}
+
+/**
+ * Starts the AWS emulators for a stack that is on them, or is going to be: then the stack's configuration leads
+ * the `aws` provider to them. A stack with an account of its own is left alone.
+ */
+export async function prepareAws(
+  target: string | undefined,
+  environment: Environment,
+  log: Log,
+): Promise<void> {
+  const text = existsSync(configFile()) ? readFileSync(configFile(), "utf8") : "";
+  const wanted = target === undefined ? text.includes("aws:endpoints") : target !== "host";
+  const ran = awsRuns();
+  const aws = wanted ? await ensureAws(log, environment) : undefined;
+  if (target !== undefined) {
+    const values = settings({ target, ...aws?.config });
+    const set = ["config", "set-all", "--stack", stackName, "--path", ...values];
+    await must(environment.pulumi, set, { cwd: checkout, env: environment.env });
+  }
+  if (aws && !ran) await forget(environment, log);
+}
+
+/** What the emulators had is gone when they stop, so the state must not say that it is there. */
+async function forget(environment: Environment, log: Log): Promise<void> {
+  if ((readState()?.resources ?? 0) === 0) return;
+  log.info("  ! the AWS emulators were started empty; looking what is left (pulumi refresh)");
+  const args = ["refresh", "--yes", "--skip-preview", "--stack", stackName];
+  const result = await run(environment.pulumi, args, { cwd: checkout, env: environment.env });
+  if (result.code !== 0) log.info("  ! that did not work; `pulumi up` will say more");
+}
