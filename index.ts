@@ -84,6 +84,10 @@ const web = new multiarch.App("web", {
           buildArgs: baseImage === undefined ? {} : { BASE: baseImage },
         }
       : { ref, platforms: listed, registry },
+  repository:
+    target === "host" || ref !== undefined
+      ? undefined
+      : { forceDelete: config.getBoolean("forceDelete") },
   ...declared(),
 });
 

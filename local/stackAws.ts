@@ -48,7 +48,8 @@ export async function prepareAws(
   const ran = awsRuns();
   const aws = wanted ? await ensureAws(log, environment) : undefined;
   if (target !== undefined) {
-    const values = settings({ target, ...aws?.config });
+    // What the emulators hold goes with them anyway: `npm run down` is not to fail on it.
+    const values = settings({ target, ...(aws && { forceDelete: true, ...aws.config }) });
     const set = ["config", "set-all", "--stack", stackName, "--path", ...values];
     await must(environment.pulumi, set, { cwd: checkout, env: environment.env });
   }

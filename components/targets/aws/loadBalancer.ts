@@ -154,3 +154,33 @@ export function loadBalancer(
   const url = pulumi.interpolate`${scheme}://${balancer.dnsName}`;
   return { targetGroup, group, listeners, url };
 }
+
+/** Who reaches a target's machines: their security group, and the load balancer before them where one is asked for. */
+export function frontOf(
+  name: string,
+  args: {
+    loadBalancer?: LoadBalancerArgs;
+    ingressCidrs?: pulumi.Input<string>[];
+    tags?: Record<string, pulumi.Input<string>>;
+  },
+  machines: {
+    network: Network;
+    /** The port that they are reached on, if any. */
+    port?: number;
+    targetType: "ip" | "instance";
+    /** `tasks`, `instances`: the group's suffix. */
+    kind: string;
+  },
+  opts: pulumi.CustomResourceOptions,
+): { group: ec2.SecurityGroup; balanced?: Balanced } {
+  const { tags, ingressCidrs: cidrs } = args;
+  const { network, port, targetType, kind } = machines;
+  const balanced =
+    args.loadBalancer &&
+    loadBalancer(name, { ...args.loadBalancer, network, port: port!, targetType, tags }, opts);
+  const ingress = port === undefined ? [] : [{ port, cidrs, from: balanced?.group }];
+  const description = `${kind} of ${name}`;
+  const { vpcId } = network;
+  const group = securityGroup(`${name}-${kind}`, { vpcId, description, ingress, tags }, opts);
+  return { group, balanced };
+}

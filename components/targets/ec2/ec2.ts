@@ -14,11 +14,10 @@ import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
 import { refuseSecretsIn } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
-import { type Balanced, loadBalancer } from "../aws/loadBalancer";
+import { type Balanced, frontOf } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
-import { securityGroup } from "../aws/securityGroup";
 import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { hostIdentity } from "../host/hostSettings";
 import { awaitManaged, confirmMachine } from "./confirm";
@@ -151,24 +150,8 @@ function makeInstances(
   const opts = { parent: target };
   const network = networkOf(target, args);
   const port = hostPortOf(args);
-  const balanced =
-    args.loadBalancer &&
-    loadBalancer(
-      name,
-      { ...args.loadBalancer, network, port: port!, targetType: "instance", tags: args.tags },
-      opts,
-    );
-  const group = securityGroup(
-    `${name}-instances`,
-    {
-      vpcId: network.vpcId,
-      description: `instances of ${name}`,
-      ingress:
-        port === undefined ? [] : [{ port, cidrs: args.ingressCidrs, from: balanced?.group }],
-      tags: args.tags,
-    },
-    opts,
-  );
+  const machines = { network, port, targetType: "instance", kind: "instances" } as const;
+  const { group, balanced } = frontOf(name, args, machines, opts);
   // https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
   const parameter = `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${spellings[architecture].ec2}`;
   // `value` would make the AMI a secret, and hide it in previews.

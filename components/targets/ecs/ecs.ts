@@ -9,11 +9,10 @@ import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
 import { refuseSecretsIn } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
-import { type Balanced, loadBalancer } from "../aws/loadBalancer";
+import { type Balanced, frontOf } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
-import { securityGroup } from "../aws/securityGroup";
 import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { type EcsArgs, EcsLaunchType, type EcsTargetArgs } from "./ecsArgs";
 import { ecsProblems } from "./ecsProblems";
@@ -283,24 +282,8 @@ function makeService(
   const opts = { parent: target };
   const network = networkOf(target, args);
   const port = args.containerPort;
-  const balanced =
-    args.loadBalancer &&
-    loadBalancer(
-      name,
-      { ...args.loadBalancer, network, port: port!, targetType: "ip", tags: args.tags },
-      opts,
-    );
-  const group = securityGroup(
-    `${name}-tasks`,
-    {
-      vpcId: network.vpcId,
-      description: `tasks of ${name}`,
-      ingress:
-        port === undefined ? [] : [{ port, cidrs: args.ingressCidrs, from: balanced?.group }],
-      tags: args.tags,
-    },
-    opts,
-  );
+  const machines = { network, port, targetType: "ip", kind: "tasks" } as const;
+  const { group, balanced } = frontOf(name, args, machines, opts);
   const fargate = args.launchType !== EcsLaunchType.Ec2;
   const minutes = `${args.steadyStateTimeout ?? 20}m`;
   const service = new ecs.Service(
