@@ -716,7 +716,7 @@ describe("a proxy", () => {
     expect(proxy.seen.length).toBeGreaterThan(1);
     expect(await exists(reference)).toBe("unknown");
     await proxy.stop();
-    expect(await refusal(inspect(reference, {}, { ...quick, total: 600 }))).toContain(
+    expect(await refusal(inspect(reference, {}, { ...quick, total: 3_000 }))).toContain(
       `through the proxy ${proxy.host} (connect ECONNREFUSED`,
     );
     proxy = await FakeProxy.start(secure.host);
