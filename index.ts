@@ -10,23 +10,23 @@ const baseImage = config.get("baseImage");
 const cidrs = config.getObject<string[]>("ingressCidrs") ?? [];
 const ingressCidrs = cidrs.length === 0 ? undefined : cidrs;
 
-/** A load balancer takes the stated addresses in; without one they reach the machines. */
+/** The port is open to the stated addresses, on the machines or on a load balancer; to nobody where none is stated. */
 const reach = config.getBoolean("loadBalancer")
   ? {
+      containerPort,
       loadBalancer: {
         // Its absence is told by the App, with the field's path.
         ingressCidrs: ingressCidrs!,
         certificateArn: config.get("certificateArn"),
       },
     }
-  : { ingressCidrs };
+  : ingressCidrs && { containerPort, ingressCidrs };
 
 const targets: Record<string, () => Partial<multiarch.AppArgs>> = {
   ec2: () => ({
     ec2: {
       instanceType: config.get("instanceType") ?? "t3.small",
       instances: config.getNumber("instances"),
-      containerPort,
       ...reach,
     },
   }),
@@ -36,8 +36,7 @@ const targets: Record<string, () => Partial<multiarch.AppArgs>> = {
       cpu: config.getNumber("cpu"),
       memory: config.getNumber("memory"),
       desiredCount: config.getNumber("desiredCount"),
-      // A port that nobody may reach is no port.
-      ...(ingressCidrs && { containerPort, ...reach }),
+      ...reach,
     },
   }),
   lambda: () => ({
