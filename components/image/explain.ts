@@ -81,7 +81,7 @@ const explanations: readonly Explanation[] = [
   },
   {
     pattern:
-      /status[^\n]*\b401\b|401 unauthorized|unauthorized|no basic auth credentials|authentication required/i,
+      /status[^\n]*\b401\b|401 unauthorized|unauthorized:|no basic auth credentials|authentication required/i,
     say: ({ registry, credentials, path }) =>
       `${registry} didn't accept ${whose(credentials, path)}: ${renew(registry, credentials, path)}`,
   },
@@ -134,7 +134,26 @@ const explanations: readonly Explanation[] = [
 export function explain(raw: string, place: ErrorPlace): string | undefined {
   // A step's own command is the user's text, and may hold any word.
   const said = raw.replace(/process "[^\n]*" did not/g, "a process did not");
+  const other = otherHost(said, place.registry);
+  if (other !== undefined)
+    return (
+      `${other}, which a base image or a download comes from, refuses or isn't well: wait and run it again, or give credentials for it ` +
+      `(${place.path("pullCredentials")}, or \`docker login ${other}\`)`
+    );
   return explanations.find(({ pattern }) => pattern.test(said))?.say(place);
+}
+
+/** Docker Hub answers under several names. */
+const dockerHub = /^(docker\.io|index\.docker\.io|registry-1\.docker\.io|auth\.docker\.io)$/;
+
+/** The host that refused a request, where that isn't the image's own registry. */
+function otherHost(text: string, registry: string): string | undefined {
+  const failed = text
+    .split("\n")
+    .find((line) => /\b(401|403|429|50[0234])\b/.test(line) && /https?:\/\//.test(line));
+  const host = /https?:\/\/([^/\s"':]+(?::\d+)?)/.exec(failed ?? "")?.[1];
+  const same = host === registry || (dockerHub.test(host ?? "") && dockerHub.test(registry));
+  return same ? undefined : host;
 }
 
 function who(builder: string | undefined): string {

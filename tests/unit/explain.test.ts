@@ -104,6 +104,25 @@ it("an error of the user's own step is left as it is", () => {
   ).toBeUndefined();
 });
 
+it("a host that isn't the image's own registry is named, and not blamed on the registry", () => {
+  const hub =
+    "docker.io/library/alpine:3: unexpected status from HEAD request to https://registry-1.docker.io/v2/library/alpine/manifests/3: 503 Service Unavailable";
+  expect(explain(hub, place)).toMatch(/^registry-1\.docker\.io, which a base image or a download/);
+  expect(explain(hub, { ...place, registry: "docker.io" })).toMatch(/^docker\.io isn't well/);
+  const download =
+    "failed to load cache key: invalid response status 403 for https://example.com/tool.tgz";
+  expect(explain(download, place)).toMatch(/^example\.com, which/);
+  const own = "unexpected status from PUT request to https://registry.example/v2/x: 403 Forbidden";
+  expect(explain(own, place)).toMatch(/lack the right to push/);
+});
+
+it("a path that sounds like an error is none", () => {
+  const raw = `failed to compute cache key: "/unauthorized.txt": not found`;
+  expect(explain(raw, place)).toBeUndefined();
+  const interpreter = "exec user process caused: no such file or directory";
+  expect(explain(interpreter, place)).toBeUndefined();
+});
+
 it("given credentials are renewed where they were given", () => {
   const text = explain("401 Unauthorized", { ...place, credentials: "given" });
   expect(text).toContain("renew image.registry.password");
