@@ -18,15 +18,26 @@ const reach = config.getBoolean("loadBalancer")
         // Its absence is told by the App, with the field's path.
         ingressCidrs: ingressCidrs!,
         certificateArn: config.get("certificateArn"),
+        healthPath: config.get("healthPath"),
       },
     }
   : ingressCidrs && { containerPort, ingressCidrs };
+
+/** What the containers on AWS are told, and where they are. */
+const common = {
+  environment: config.getObject<Record<string, string>>("environment"),
+  vpcId: config.get("vpcId"),
+  subnetIds: config.getObject<string[]>("subnetIds"),
+};
+const secrets = config.getObject<Record<string, string>>("secrets");
 
 const targets: Record<string, () => Partial<multiarch.AppArgs>> = {
   ec2: () => ({
     ec2: {
       instanceType: config.get("instanceType") ?? "t3.small",
       instances: config.getNumber("instances"),
+      secrets,
+      ...common,
       ...reach,
     },
   }),
@@ -36,11 +47,21 @@ const targets: Record<string, () => Partial<multiarch.AppArgs>> = {
       cpu: config.getNumber("cpu"),
       memory: config.getNumber("memory"),
       desiredCount: config.getNumber("desiredCount"),
+      spot: config.getBoolean("spot"),
+      clusterArn: config.get("clusterArn"),
+      secrets,
+      ...common,
       ...reach,
     },
   }),
   lambda: () => ({
-    lambda: { architecture, functionUrl: config.getBoolean("functionUrl") ? {} : undefined },
+    lambda: {
+      architecture,
+      memory: config.getNumber("memory"),
+      timeout: config.getNumber("timeout"),
+      environment: common.environment,
+      functionUrl: config.getBoolean("functionUrl") ? {} : undefined,
+    },
   }),
   host: () => ({
     host: {
@@ -86,7 +107,10 @@ const web = new multiarch.App("web", {
   repository:
     target === "host" || ref !== undefined
       ? undefined
-      : { forceDelete: config.getBoolean("forceDelete") },
+      : {
+          forceDelete: config.getBoolean("forceDelete"),
+          keepReleases: config.getNumber("keepReleases"),
+        },
   ...declared(),
 });
 
@@ -94,3 +118,4 @@ export const imageUri = web.imageUri;
 export const platforms = web.platforms;
 export const url = web.url;
 export const logsCommand = web.logsCommand;
+export const shellCommand = web.shellCommand;

@@ -112,6 +112,8 @@ export class App extends pulumi.ComponentResource {
   public readonly url: pulumi.Output<string>;
   /** The command that shows the app's logs, of the first target. */
   public readonly logsCommand: pulumi.Output<string>;
+  /** The command that opens a shell where the app runs, of the first target; empty on Lambda. */
+  public readonly shellCommand: pulumi.Output<string>;
   /** The image, for further targets. */
   public readonly image: Image;
   /** The ECR repository, where the App made one or was told of one. */
@@ -152,11 +154,14 @@ export class App extends pulumi.ComponentResource {
     this.platforms = this.image.platforms;
     this.url = pulumi.all(made.map(({ url }) => url)).apply((urls) => urls.find(Boolean) ?? "");
     this.logsCommand = pulumi.output(made[0]?.logsCommand ?? "");
+    const [shell] = [this.ec2, this.ecs, this.host].flatMap((one) => one?.shellCommand ?? []);
+    this.shellCommand = pulumi.output(shell ?? "");
     this.registerOutputs({
       imageUri: this.imageUri,
       platforms: this.platforms,
       url: this.url,
       logsCommand: this.logsCommand,
+      shellCommand: this.shellCommand,
     });
   }
 }
@@ -218,6 +223,13 @@ function appProblems(args: AppArgs, plan: Plan): Problem[] {
     }
   }
   if (isFields(image) && args.lambda !== undefined) lambdaRegistryProblem(check, args.image);
+  if (isFields(image)) privateRegistryProblem(check, args);
+  if (placed && Array.isArray(args.image.tags) && args.image.tags.length > 3)
+    check.add(
+      "image.tags",
+      `holds ${args.image.tags.length} tags, and ECR lets 3 move besides those of caches and stacks`,
+      "leave some out",
+    );
   // Where a target's architecture can't be told, the plan lacks a reason, and complaining of that would mislead.
   const wanted = (Object.keys(targets) as TargetName[]).filter((name) => args[name] !== undefined);
   const planned =
@@ -237,6 +249,14 @@ function appProblems(args: AppArgs, plan: Plan): Problem[] {
 /** Lambda pulls from ECR only (https://docs.aws.amazon.com/lambda/latest/dg/images-create.html). */
 function lambdaRegistryProblem(check: Checker, image: ImageArgs): void {
   const { ref, registry } = image;
+  if (typeof ref === "string" && ref.includes("/") && repositoryArnIn(ref) === undefined) {
+    if (!/^(localhost|127\.)/.test(ref))
+      check.add(
+        "image.ref",
+        "is not in ECR, and Lambda pulls from ECR only",
+        "copy it there first",
+      );
+  }
   const address = registry?.address ?? "docker.io";
   if (registry !== undefined && typeof address === "string" && ref === undefined) {
     if (repositoryArnIn(`${address}/any`) !== undefined) return;
@@ -246,4 +266,25 @@ function lambdaRegistryProblem(check: Checker, image: ImageArgs): void {
       "leave it out, and a repository of ECR is made",
     );
   }
+}
+
+/** EC2 pulls with the instance's role, ECS with its own or a secret: neither has the credentials that are given for the push. */
+function privateRegistryProblem(check: Checker, args: AppArgs): void {
+  const { registry } = args.image;
+  if (!isFields(registry) || registry.username === undefined) return;
+  const address: unknown = registry.address ?? "docker.io";
+  if (typeof address !== "string" || repositoryArnIn(`${address}/any`) !== undefined) return;
+  const what = `holds credentials for ${address}, which`;
+  if (args.ec2 !== undefined)
+    check.add(
+      "image.registry",
+      `${what} an instance of EC2 doesn't get`,
+      "leave it out, and a repository of ECR is made",
+    );
+  if (isFields(args.ecs) && args.ecs.pullSecretArn === undefined)
+    check.add(
+      "image.registry",
+      `${what} ECS doesn't get`,
+      "leave it out, and a repository of ECR is made; or give ecs.pullSecretArn",
+    );
 }

@@ -55,7 +55,8 @@ export interface RepositoryArgs {
    */
   untaggedDays?: number;
   /**
-   * How many releases stay in the repository. What a stack's targets run stays besides, by its tag `live-<app>-<stack>`.
+   * How many releases stay in the repository, 2 to 1000. What a stack's targets run stays besides, by its tag `live-<app>-<stack>`. After
+   * a rollback that tag may stand at the release that failed, so leave room for a few.
    * @default all
    */
   keepReleases?: number;

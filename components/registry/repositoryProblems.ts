@@ -44,7 +44,7 @@ export function repositoryProblems(args: unknown, path: string): Problem[] {
   if (check.plain(args.untaggedDays, at("untaggedDays")))
     check.whole(args.untaggedDays, at("untaggedDays"), 1, 36_500, "days");
   if (check.plain(args.keepReleases, at("keepReleases")))
-    check.whole(args.keepReleases, at("keepReleases"), 1, 1000, "releases");
+    check.whole(args.keepReleases, at("keepReleases"), 2, 1000, "releases");
   checkRules(check, args.lifecycleRules, at("lifecycleRules"));
   if (check.texts(args.pullAccounts, at("pullAccounts"), `"123456789012"`)) {
     args.pullAccounts.forEach((id, index) => checkAccount(check, id, at(`pullAccounts[${index}]`)));

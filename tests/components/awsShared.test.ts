@@ -174,7 +174,6 @@ describe("a load balancer", () => {
           ingressCidrs: ["203.0.113.0/24"],
           ...args,
           network: network(),
-          port: 8080,
           targetType: "ip",
         },
         { parent },
@@ -203,7 +202,7 @@ describe("a load balancer", () => {
     });
     expect(made.of("lb/targetGroup:TargetGroup", "web-lb")).toEqual({
       vpcId: "vpc-1",
-      port: 8080,
+      port: 80,
       protocol: "HTTP",
       targetType: "ip",
       deregistrationDelay: 30,

@@ -293,7 +293,6 @@ it("behind a load balancer only that reaches the tasks, and its address is the u
   ]);
   expect(made.of("lb/targetGroup:TargetGroup", "web-lb")).toMatchObject({
     targetType: "ip",
-    port: 8080,
     healthCheck: { path: "/health" },
   });
   expect(made.of("ecs/service:Service", "web").loadBalancers).toEqual([

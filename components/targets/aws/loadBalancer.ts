@@ -51,7 +51,9 @@ export function loadBalancerProblems(check: Checker, args: unknown, path: string
   cidrProblems(check, args.ingressCidrs, `${path}.ingressCidrs`);
   check.flag(args.internal, `${path}.internal`);
   healthPathProblem(check, args.healthPath, `${path}.healthPath`);
-  check.list(args.subnetIds, `${path}.subnetIds`, `["subnet-…", "subnet-…"]`);
+  const subnets = `${path}.subnetIds`;
+  if (check.list(args.subnetIds, subnets, `["subnet-…", "subnet-…"]`) && args.subnetIds.length < 2)
+    check.add(subnets, "must be in two availability zones at least", "name two subnets or more");
   if (
     check.text(args.certificateArn, `${path}.certificateArn`, `"arn:aws:acm:…"`) &&
     !/^arn:[a-z-]+:(acm|iam):/.test(args.certificateArn)
@@ -83,13 +85,12 @@ export function loadBalancer(
   name: string,
   args: LoadBalancerArgs & {
     network: Network;
-    port: number;
     targetType: "ip" | "instance";
     tags?: Record<string, pulumi.Input<string>>;
   },
   opts: pulumi.CustomResourceOptions,
 ): Balanced {
-  const { network, port, targetType, tags, certificateArn } = args;
+  const { network, targetType, tags, certificateArn } = args;
   const ports = certificateArn === undefined ? [80] : [80, 443];
   const group = securityGroup(
     `${name}-lb`,
@@ -111,13 +112,15 @@ export function loadBalancer(
       dropInvalidHeaderFields: true,
       tags,
     },
-    opts,
+    // Another group is one of another VPC, to which no load balancer can move.
+    { ...opts, replaceOnChanges: ["securityGroups"] },
   );
   const targetGroup = new lb.TargetGroup(
     `${name}-lb`,
     {
       vpcId: network.vpcId,
-      port,
+      // A default that nobody takes, for each target is registered with its port; and another one would be another, empty group.
+      port: 80,
       protocol: "HTTP",
       targetType,
       // AWS waits 300 s before it lets go of a target; what a swap waits for is its requests, which rarely take half a minute.
@@ -132,7 +135,8 @@ export function loadBalancer(
     new lb.Listener(
       `${name}-${suffix}`,
       { loadBalancerArn: balancer.arn, defaultActions: actions, tags, ...rest },
-      opts,
+      // A target group stands behind one load balancer at a time.
+      { ...opts, deleteBeforeReplace: true },
     );
   const redirect = [
     { type: "redirect", redirect: { protocol: "HTTPS", port: "443", statusCode: "HTTP_301" } },
@@ -177,7 +181,7 @@ export function frontOf(
   const { network, port, targetType, kind } = machines;
   const balanced =
     args.loadBalancer &&
-    loadBalancer(name, { ...args.loadBalancer, network, port: port!, targetType, tags }, opts);
+    loadBalancer(name, { ...args.loadBalancer, network, targetType, tags }, opts);
   const ingress = port === undefined ? [] : [{ port, cidrs, from: balanced?.group }];
   const description = `${kind} of ${name}`;
   const { vpcId } = network;

@@ -65,6 +65,8 @@ const cidr = /^(\d{1,3}(\.\d{1,3}){3}\/(\d|[12]\d|3[0-2])|[0-9a-f:]+\/(\d{1,2}|1
 
 export function cidrProblems(check: Checker, cidrs: unknown, path: string): void {
   if (!check.list(cidrs, path, `["203.0.113.0/24"]`)) return;
+  if (cidrs.length === 0)
+    check.add(path, "is empty, so nobody could reach it", `write ["203.0.113.0/24"]`);
   cidrs.forEach((block: unknown, index) => {
     if (isLater(block)) return;
     if (typeof block === "string" && cidr.test(block)) {

@@ -1,11 +1,16 @@
-import type { Checker } from "../../check";
+import { type Checker, isFields } from "../../check";
 import { loadBalancerProblems } from "./loadBalancer";
 import { cidrProblems } from "./network";
 
 /** Checks who may reach `containerPort`: blocks of addresses, or a load balancer. `at` gives the path of a field. */
 export function reachProblems(
   check: Checker,
-  args: { containerPort?: unknown; ingressCidrs?: unknown; loadBalancer?: unknown },
+  args: {
+    containerPort?: unknown;
+    ingressCidrs?: unknown;
+    loadBalancer?: unknown;
+    subnetIds?: unknown;
+  },
   at: (field: string) => string,
 ): void {
   const { containerPort, ingressCidrs, loadBalancer } = args;
@@ -13,6 +18,15 @@ export function reachProblems(
   if (check.plain(containerPort, port)) check.whole(containerPort, port, 1, 65_535, "a TCP port");
   cidrProblems(check, ingressCidrs, at("ingressCidrs"));
   loadBalancerProblems(check, loadBalancer, at("loadBalancer"));
+  const own = isFields(loadBalancer) ? loadBalancer.subnetIds : undefined;
+  if (loadBalancer !== undefined && own === undefined && Array.isArray(args.subnetIds)) {
+    if (args.subnetIds.length < 2)
+      check.add(
+        at("subnetIds"),
+        "is one, and a load balancer wants subnets of two availability zones",
+        `name two, or give it its own: ${at("loadBalancer.subnetIds")}`,
+      );
+  }
   if (containerPort === undefined) {
     for (const field of ["ingressCidrs", "loadBalancer"] as const) {
       if (args[field] === undefined) continue;

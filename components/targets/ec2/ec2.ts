@@ -165,8 +165,9 @@ function makeInstances(
       {
         instanceType,
         ami,
-        // One after another, so that several are in several zones.
-        subnetId: network.subnetIds.apply((ids) => ids[at % ids.length]!),
+        // In the default VPC EC2 chooses: some zones lack some types.
+        ...(args.subnetIds && { subnetId: args.subnetIds[at % args.subnetIds.length]! }),
+        associatePublicIpAddress: args.assignPublicIp,
         vpcSecurityGroupIds: [group.id],
         iamInstanceProfile: profile.name,
         // Containers are one hop further, and so can't take the instance's credentials.
@@ -189,9 +190,10 @@ function makeInstances(
         parent: target,
         // An agent of SSM that starts without its rights tries again half an hour later.
         dependsOn: policies,
-        // A newer AMI replaces nothing, nor does a changed installation or another order of subnets; a replacement takes them as
-        // they are then.
-        ignoreChanges: ["userData", "subnetId", ...(args.ami === undefined ? ["ami"] : [])],
+        // A newer AMI replaces nothing, nor does a changed installation; a replacement takes them as they are then.
+        ignoreChanges: ["userData", ...(args.ami === undefined ? ["ami"] : [])],
+        // Another group is one of another VPC, to which no instance can move.
+        replaceOnChanges: ["vpcSecurityGroupIds"],
         hooks: beforeChange(`machine of EC2 ${scoped} (${at + 1})`, async ({ newInputs }) => {
           const given = (newInputs as { ami?: unknown } | undefined)?.ami;
           const own = args.ami !== undefined && typeof given === "string" ? given : undefined;

@@ -90,7 +90,13 @@ export interface Ec2Args extends NetworkArgs, AwsEnvironmentArgs {
    * @default true where `ingressCidrs` is given
    */
   elasticIp?: boolean;
-  /** ARNs of further policies for the instance's role. */
+  /**
+   * Whether instances get public addresses of their own when they start. In a subnet without a NAT gateway they need one to install
+   * the engine and to be reached by SSM, also where an Elastic IP follows.
+   * @default what the subnet says: the default VPC's give one
+   */
+  assignPublicIp?: boolean;
+  /** ARNs of further policies for the instance's role, such as one for `kms:Decrypt` where `secrets` have a key of yours. */
   policyArns?: pulumi.Input<string>[];
   /**
    * Minutes that `up` waits for a release on all instances, their start included.
@@ -129,6 +135,7 @@ export const ec2Fields: Readonly<Record<keyof Ec2Args, true>> = {
   stopTimeout: true,
   rootVolumeSize: true,
   elasticIp: true,
+  assignPublicIp: true,
   policyArns: true,
   releaseTimeout: true,
   logRetentionDays: true,

@@ -104,6 +104,7 @@ function checkInstances(check: Checker, args: Fields, at: At): void {
   plain("releaseTimeout", 1, 360, "minutes");
   check.text(args.ami, at("ami"), `"ami-0123456789abcdef0"`);
   check.flag(args.elasticIp, at("elasticIp"));
+  check.flag(args.assignPublicIp, at("assignPublicIp"));
   const several = typeof args.instances === "number" && args.instances > 1;
   if (several && args.ingressCidrs !== undefined && args.loadBalancer === undefined)
     check.add(

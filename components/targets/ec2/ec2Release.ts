@@ -92,8 +92,13 @@ function secretCommand(arn: string, region: string): string {
     return `aws ssm get-parameter ${where} --with-decryption --name ${quote(arn)} --query Parameter.Value`;
   }
   // arn:aws:secretsmanager:region:account:secret:name-suffix[:json-key:version-stage:version-id]
-  const [id, key] = [arn.split(":").slice(0, 7).join(":"), rest[2]];
-  const value = `aws secretsmanager get-secret-value ${where} --secret-id ${quote(id)} --query SecretString`;
+  const [, , key, stage, versionId] = rest;
+  const id = arn.split(":").slice(0, 7).join(":");
+  const version = [
+    ...(stage ? [` --version-stage ${quote(stage)}`] : []),
+    ...(versionId ? [` --version-id ${quote(versionId)}`] : []),
+  ].join("");
+  const value = `aws secretsmanager get-secret-value ${where} --secret-id ${quote(id)}${version} --query SecretString`;
   if (!key) return value;
   // Amazon Linux has Python for its own tools.
   return `${value} | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]], end="")' ${quote(key)}`;

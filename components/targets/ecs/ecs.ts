@@ -59,7 +59,9 @@ export class EcsTarget extends pulumi.ComponentResource {
     const logs = logGroup(name, args, { parent: this });
     const roles = makeRoles(this, name, args, image, logs);
     const container = scopedName(name, opts?.parent).replace(/[^A-Za-z0-9_-]/g, "-");
-    const family = `${pulumi.getProject()}-${pulumi.getStack()}-${container}`.slice(0, 255);
+    const family = `${pulumi.getProject()}-${pulumi.getStack()}-${container}`
+      .replace(/[^A-Za-z0-9_-]/g, "-")
+      .slice(0, 255);
     const fargate = args.launchType !== EcsLaunchType.Ec2;
     const task = new ecs.TaskDefinition(
       name,
@@ -201,6 +203,9 @@ function makeRoles(
     const shell = policy([{ Effect: "Allow", Action, Resource: ["*"] }]);
     policies.push(new iam.RolePolicy(`${name}-shell`, { role: task.name, policy: shell }, opts));
   }
+  policies.push(
+    ...attachPolicies(`${name}-execution`, execution, args.executionPolicyArns ?? [], opts),
+  );
   policies.push(...attachPolicies(`${name}-task`, task, args.policyArns ?? [], opts));
   return { execution, task, policies };
 }
@@ -310,6 +315,8 @@ function makeService(
         ],
       }),
       ...(balanced && {
+        // Or the load balancer's checks would stop what is still starting.
+        healthCheckGracePeriodSeconds: args.health?.startPeriod ?? 60,
         loadBalancers: [
           {
             targetGroupArn: balanced.targetGroup.arn,

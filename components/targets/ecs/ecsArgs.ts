@@ -37,8 +37,8 @@ export interface EcsHealthArgs {
    */
   retries?: number;
   /**
-   * Seconds after the start in which failures don't count, 0 to 300.
-   * @default 10
+   * Seconds after the start in which failures don't count, 0 to 300; for a load balancer's checks too.
+   * @default 10, and 60 for a load balancer's
    */
   startPeriod?: number;
 }
@@ -113,6 +113,11 @@ export interface EcsArgs extends NetworkArgs, AwsEnvironmentArgs {
   /** ARNs of policies for the role that the app itself has. */
   policyArns?: pulumi.Input<string>[];
   /**
+   * ARNs of further policies for the role with which ECS starts a task, such as one for `kms:Decrypt` where `secrets` have a key of
+   * yours.
+   */
+  executionPolicyArns?: pulumi.Input<string>[];
+  /**
    * ARN of a secret in Secrets Manager with `username` and `password` of a private registry other than ECR
    * (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html).
    * @default none: the registry is ECR, or public
@@ -153,6 +158,7 @@ export const ecsFields: Readonly<Record<keyof EcsArgs, true>> = {
   assignPublicIp: true,
   executeCommand: true,
   policyArns: true,
+  executionPolicyArns: true,
   pullSecretArn: true,
   logRetentionDays: true,
   steadyStateTimeout: true,

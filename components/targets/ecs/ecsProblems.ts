@@ -70,6 +70,7 @@ function checkContainer(check: Checker, args: Fields, at: At): void {
       check.add(at("command"), `must be a list, got ${show(args.command)}`, `write ["serve"]`);
   }
   policyArnProblems(check, args.policyArns, at("policyArns"));
+  policyArnProblems(check, args.executionPolicyArns, at("executionPolicyArns"));
   const secret = args.pullSecretArn;
   if (typeof secret === "string" && !(secretArn.test(secret) && secret.includes(":secret:")))
     check.add(

@@ -41,6 +41,8 @@ export class HostTarget extends pulumi.ComponentResource {
   public readonly url: pulumi.Output<string>;
   /** The command that shows the logs of the release that serves. (With Podman: `podman` in place of `docker`.) */
   public readonly logsCommand: pulumi.Output<string>;
+  /** The command that opens a shell in it, where the image has one. */
+  public readonly shellCommand: pulumi.Output<string>;
   /** The name of the container that serves; with `-previous` behind it, that of the one before, which is stopped. */
   public readonly containerName: pulumi.Output<string>;
 
@@ -117,9 +119,11 @@ export class HostTarget extends pulumi.ComponentResource {
     this.url = pulumi.output(asked).apply(hostUrl);
     this.containerName = pulumi.output(identity.container);
     this.logsCommand = pulumi.output(`docker logs --follow --tail 100 ${identity.container}`);
+    this.shellCommand = pulumi.output(`docker exec --interactive --tty ${identity.container} sh`);
     this.registerOutputs({
       url: this.url,
       logsCommand: this.logsCommand,
+      shellCommand: this.shellCommand,
       containerName: this.containerName,
     });
   }
