@@ -201,6 +201,26 @@ it("a secret in the plain environment is refused in preview and in up, before an
   expect(again.filter((change) => !/ (App|EcsTarget) web$/.test(change))).toEqual([]);
 });
 
+it("a load balancer put in front is the address, and the service is registered with it", async () => {
+  app.set(
+    `ecs: { architecture: "x86_64", steadyStateTimeout: 3, containerPort: 8080, loadBalancer: { ingressCidrs: ["0.0.0.0/0"] } }`,
+  );
+  const preview = await app.project.preview();
+  const run = await app.project.up();
+  expectHonest(preview, run);
+  const { url } = (await app.project.outputs()) as { url: string };
+  expect(url).toMatch(/^http:\/\/\S+/);
+  const { clusterArn: cluster, serviceName } = await target();
+  const { services } = await ecs.send(
+    new DescribeServicesCommand({ cluster, services: [serviceName] }),
+  );
+  expect(services?.[0]?.loadBalancers).toEqual([
+    expect.objectContaining({ containerName: "web", containerPort: 8080 }),
+  ]);
+  expect(await running()).toMatchObject({ tasks: 1 });
+  expect(changes(await app.project.up())).toEqual([]);
+});
+
 it("after destroy ECS has neither service nor cluster, and ECR no repository", async () => {
   const { clusterArn } = await target();
   const { imageUri } = await app.project.outputs();
