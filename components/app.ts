@@ -7,20 +7,15 @@ import type { ImageArgs } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
 import { builderProblems, imageProblems } from "./image/imageProblems";
 import { describePlan, makePlan, type Plan, type Requirement } from "./plan";
-import type { Architecture } from "./platform";
+import { type Architecture, statedArchitecture } from "./platform";
 import { refuse } from "./refuse";
 import { repositoryArnIn } from "./registry/ecrAccess";
 import { Repository, type RepositoryArgs } from "./registry/repository";
-import { repositoryProblems } from "./registry/repositoryProblems";
+import { mostMutableTags, repositoryProblems } from "./registry/repositoryProblems";
 import { ec2Architecture, type Ec2Args, ec2Problems, Ec2Target } from "./targets/ec2/ec2";
-import { ecsArchitecture, type EcsArgs, ecsProblems, EcsTarget } from "./targets/ecs/ecs";
-import { hostArchitecture, type HostArgs, hostProblems, HostTarget } from "./targets/host/host";
-import {
-  lambdaArchitecture,
-  type LambdaArgs,
-  lambdaProblems,
-  LambdaTarget,
-} from "./targets/lambda/lambda";
+import { type EcsArgs, ecsProblems, EcsTarget } from "./targets/ecs/ecs";
+import { type HostArgs, hostProblems, HostTarget } from "./targets/host/host";
+import { type LambdaArgs, lambdaProblems, LambdaTarget } from "./targets/lambda/lambda";
 
 /** What is built, and where it runs. */
 export interface AppArgs {
@@ -65,23 +60,25 @@ const targets: Readonly<
   },
   ecs: {
     problems: ecsProblems,
-    architecture: ecsArchitecture,
+    architecture: statedArchitecture,
     decidedBy: () => "architecture",
     onAws: true,
   },
   lambda: {
     problems: lambdaProblems,
-    architecture: lambdaArchitecture,
+    architecture: statedArchitecture,
     decidedBy: () => "architecture",
     onAws: true,
   },
   host: {
     problems: hostProblems,
-    architecture: hostArchitecture,
+    architecture: statedArchitecture,
     decidedBy: () => "architecture",
     onAws: false,
   },
 };
+
+const targetNames = Object.keys(targets) as TargetName[];
 
 const appFields: Readonly<Record<keyof AppArgs, true>> = {
   image: true,
@@ -169,7 +166,7 @@ export class App extends pulumi.ComponentResource {
 /** The targets that the user wrote down, whatever is wrong with them. */
 function given(args: AppArgs): [TargetName, Record<string, unknown>][] {
   if (!isFields(args)) return [];
-  return (Object.keys(targets) as TargetName[]).flatMap((name) => {
+  return targetNames.flatMap((name) => {
     const target: unknown = args[name];
     return isFields(target) ? [[name, target]] : [];
   });
@@ -193,9 +190,7 @@ function needsRepository(args: AppArgs): boolean {
   if (args.repository !== undefined) return true;
   const { ref, registry, repository } = args.image;
   if (ref !== undefined || registry !== undefined || repository !== undefined) return false;
-  return (Object.keys(targets) as TargetName[]).some(
-    (name) => args[name] !== undefined && targets[name].onAws,
-  );
+  return targetNames.some((name) => args[name] !== undefined && targets[name].onAws);
 }
 
 function repositoryArgs(args: AppArgs): RepositoryArgs {
@@ -224,14 +219,14 @@ function appProblems(args: AppArgs, plan: Plan): Problem[] {
   }
   if (isFields(image) && args.lambda !== undefined) lambdaRegistryProblem(check, args.image);
   if (isFields(image)) privateRegistryProblem(check, args);
-  if (placed && Array.isArray(args.image.tags) && args.image.tags.length > 3)
+  if (placed && Array.isArray(args.image.tags) && args.image.tags.length > mostMutableTags)
     check.add(
       "image.tags",
-      `holds ${args.image.tags.length} tags, and ECR lets 3 move besides those of caches and stacks`,
+      `holds ${args.image.tags.length} tags, and ECR lets ${mostMutableTags} move besides those of caches and stacks`,
       "leave some out",
     );
   // Where a target's architecture can't be told, the plan lacks a reason, and complaining of that would mislead.
-  const wanted = (Object.keys(targets) as TargetName[]).filter((name) => args[name] !== undefined);
+  const wanted = targetNames.filter((name) => args[name] !== undefined);
   const planned =
     isFields(image) &&
     wanted.every((name) => {

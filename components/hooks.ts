@@ -14,6 +14,24 @@ export function beforeChange(
   return { beforeCreate: [hook], beforeUpdate: [hook] };
 }
 
+/** The values of a map by their paths: `environment.TOKEN`. */
+export function pathsOf<T>(field: string, values: Readonly<Record<string, T>> = {}) {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [`${field}.${key}`, value]),
+  );
+}
+
+/** Throws what is said of the first field whose value is secret. */
+export async function refuseSecrets(
+  fields: Readonly<Record<string, pulumi.Input<unknown> | undefined>>,
+  say: (field: string) => string,
+): Promise<void> {
+  for (const [field, value] of Object.entries(fields)) {
+    if (value !== undefined && (await pulumi.isSecret(pulumi.output(value))))
+      throw new Error(say(field));
+  }
+}
+
 /** Says one more sentence where a resource could not be made or changed. `subject` is what it is shown on. */
 export function explainFailure(
   name: string,

@@ -55,6 +55,15 @@ export function parseArchitecture(spelling: string): Architecture | undefined {
   );
 }
 
+/**
+ * The architecture that a target's arguments state, x86_64 where they state none. Undefined where the text names none, which the
+ * target's own check reports.
+ */
+export function statedArchitecture(args: { architecture?: unknown }): Architecture | undefined {
+  const given = args.architecture ?? Architecture.X86_64;
+  return typeof given === "string" ? parseArchitecture(given) : undefined;
+}
+
 /** The platform that a machine of this architecture runs natively. */
 export function platformOf(architecture: Architecture): string {
   return spellings[architecture].platform;

@@ -1,3 +1,5 @@
+import { registryHost } from "./reference";
+
 /** Where an error came up, for the sentence that explains it. */
 export interface ErrorPlace {
   /** What was being made: `linux/arm64`, or `the index`. */
@@ -143,17 +145,16 @@ export function explain(raw: string, place: ErrorPlace): string | undefined {
   return explanations.find(({ pattern }) => pattern.test(said))?.say(place);
 }
 
-/** Docker Hub answers under several names. */
-const dockerHub = /^(docker\.io|index\.docker\.io|registry-1\.docker\.io|auth\.docker\.io)$/;
-
 /** The host that refused a request, where that isn't the image's own registry. */
 function otherHost(text: string, registry: string): string | undefined {
   const failed = text
     .split("\n")
     .find((line) => /\b(401|403|429|50[0234])\b/.test(line) && /https?:\/\//.test(line));
   const host = /https?:\/\/([^/\s"':]+(?::\d+)?)/.exec(failed ?? "")?.[1];
-  const same = host === registry || (dockerHub.test(host ?? "") && dockerHub.test(registry));
-  return same ? undefined : host;
+  if (host === undefined) return undefined;
+  // Docker Hub's tokens come from a host of their own.
+  const answers = registryHost(host === "auth.docker.io" ? "docker.io" : host);
+  return answers === registryHost(registry) ? undefined : host;
 }
 
 function who(builder: string | undefined): string {

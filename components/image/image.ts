@@ -2,7 +2,7 @@ import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import { makePlan, type Plan } from "../plan";
 import { normalisePlatform, platformSlug } from "../platform";
-import { settled } from "../hooks";
+import { pathsOf, settled } from "../hooks";
 import { refuse } from "../refuse";
 import { ecrAccess } from "../registry/ecrAccess";
 import { fieldPath, scopedName, uniqueName } from "../scope";
@@ -173,8 +173,8 @@ function build(
         : "given",
     isMissing: (reference) => settled(isMissing(reference, access)),
     published: {
-      ...paths("buildArgs", args.buildArgs),
-      ...paths("labels", args.labels),
+      ...pathsOf("buildArgs", args.buildArgs),
+      ...pathsOf("labels", args.labels),
       dockerfileInline: args.dockerfileInline,
       target: args.target,
     },
@@ -326,13 +326,6 @@ function indexOf(
     { tag: pulumi.interpolate`${repository}:${tag}`, sources, registry: ownRegistry(args)[0] },
     // Replaced with each release, and nothing is lost by it: `protect` is for what would be.
     { parent: image, protect: false, retainOnDelete: true, hooks: indexHooks(preflight, name) },
-  );
-}
-
-/** The values of a map by their paths: `buildArgs.TOKEN`. */
-function paths(field: string, values: Readonly<Record<string, pulumi.Input<string>>> = {}) {
-  return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [`${field}.${key}`, value]),
   );
 }
 

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hooksSupported, settled } from "../hooks";
+import { hooksSupported, refuseSecrets, settled } from "../hooks";
 import type { BuilderFacts } from "./builder";
 import { inspectBuilder, isNative } from "./builder";
 import { explain, type ErrorPlace } from "./explain";
@@ -35,7 +35,7 @@ export function buildHooks(
   const before = new pulumi.ResourceHook(
     `preflight of ${args.id} (${platform})`,
     async ({ newInputs: inputs }) => {
-      await refuseSecrets(args);
+      await refusePublished(args);
       const facts = await inspectBuilder(builder);
       const finding = judge(facts, platform, builder, builderPath);
       if (finding.level === "error") throw new Error(finding.text);
@@ -129,14 +129,11 @@ async function announceFirstBuild(
   );
 }
 
-async function refuseSecrets(args: PreflightArgs): Promise<void> {
-  for (const [field, value] of Object.entries(args.published)) {
-    if (value === undefined || !(await pulumi.isSecret(pulumi.output(value)))) continue;
+function refusePublished(args: PreflightArgs): Promise<void> {
+  return refuseSecrets(args.published, (field) => {
     const id = field.split(".").at(-1)!;
-    throw new Error(
-      `${args.path(field)}: is secret, and stands in the image for everybody who pulls it; pass it as ${args.path(`secrets.${id}`)} and read it with \`RUN --mount=type=secret,id=${id}\``,
-    );
-  }
+    return `${args.path(field)}: is secret, and stands in the image for everybody who pulls it; pass it as ${args.path(`secrets.${id}`)} and read it with \`RUN --mount=type=secret,id=${id}\``;
+  });
 }
 
 function explainer(

@@ -8,7 +8,7 @@ const namePattern = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-
 const tagPattern = /^[A-Za-z0-9_*][A-Za-z0-9_.*-]{0,127}$/;
 const accountPattern = /^\d{12}$/;
 /** ECR takes five patterns of tags that may move. */
-const mostMutableTags = 5 - movingTags.length;
+export const mostMutableTags = 5 - movingTags.length;
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html and lifecycle_policy_parameters.html
 const mostWildcards = { mutable: 2, lifecycle: 4 };
 

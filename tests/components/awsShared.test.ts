@@ -4,7 +4,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { Checker } from "../../components/check";
 import { describeProblems } from "../../components/errors";
 import { Image } from "../../components/image/image";
-import { environmentProblems, refuseSecretsIn } from "../../components/targets/aws/environment";
+import {
+  environmentProblems,
+  refuseReadableSecrets,
+} from "../../components/targets/aws/environment";
 import {
   type Balanced,
   loadBalancer,
@@ -370,10 +373,9 @@ describe("policies of a role", () => {
 
 describe("values that are secret", () => {
   it("are refused by the field's path, and never shown", async () => {
-    const check = refuseSecretsIn(
-      { "ecs.command": undefined, "ecs.environment.TOKEN": pulumi.secret("canary") },
-      "ecs.secrets",
-    );
+    const path = (field: string) => `ecs.${field}`;
+    const environment = { TOKEN: pulumi.secret("canary") };
+    const check = refuseReadableSecrets(environment, { command: undefined }, path, "ecs.secrets");
     await expect(check()).rejects.toThrow(
       /^ecs\.environment\.TOKEN: is secret, .*; put it into .*, and give its ARN in ecs\.secrets$/,
     );
@@ -381,9 +383,11 @@ describe("values that are secret", () => {
   });
 
   it("are found within lists, and nothing else is refused", async () => {
-    await expect(refuseSecretsIn({ command: [pulumi.secret("x")] }, "y")()).rejects.toThrow();
+    const check = (fields: Parameters<typeof refuseReadableSecrets>[1]) =>
+      refuseReadableSecrets(undefined, fields, (field) => field, "y")();
+    await expect(check({ command: [pulumi.secret("x")] })).rejects.toThrow();
     const plain = { command: ["x"], user: pulumi.output("y"), none: undefined };
-    await expect(refuseSecretsIn(plain, "z")()).resolves.toBeUndefined();
+    await expect(check(plain)).resolves.toBeUndefined();
   });
 });
 

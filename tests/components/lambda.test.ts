@@ -14,6 +14,7 @@ import { register, type Registered, valueOf } from "./mocks";
 
 const mockChecks: [string, () => Promise<void>][] = [];
 jest.mock("../../components/hooks", () => ({
+  ...jest.requireActual<object>("../../components/hooks"),
   beforeChange: (name: string, check: () => Promise<void>) => {
     mockChecks.push([name, check]);
     return {};

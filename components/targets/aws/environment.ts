@@ -1,6 +1,7 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { Checker } from "../../check";
 import { isFields, isLater } from "../../check";
+import { pathsOf, refuseSecrets } from "../../hooks";
 
 /** What a container on AWS is told. */
 export interface AwsEnvironmentArgs {
@@ -57,20 +58,20 @@ export function environmentProblems(
 }
 
 /**
- * Refuses values that are secret and would be readable, before what holds them is made or changed, in previews too.
- * `fields` maps the path of each field to what was given there.
+ * Refuses values that are secret and would be readable, before what holds them is made or changed, in previews too: `fields`, besides
+ * the environment. `instead` names the field for secrets.
  */
-export function refuseSecretsIn(
+export function refuseReadableSecrets(
+  environment: AwsEnvironmentArgs["environment"],
   fields: Readonly<Record<string, pulumi.Input<unknown> | undefined>>,
+  path: (field: string) => string,
   instead: string,
 ): () => Promise<void> {
-  return async () => {
-    for (const [path, value] of Object.entries(fields)) {
-      if (value === undefined || !(await pulumi.isSecret(pulumi.output(value)))) continue;
-      throw new Error(
-        `${path}: is secret, and everybody who may describe the target on AWS could read it; ` +
-          `put it into Secrets Manager or SSM, and give its ARN in ${instead}`,
-      );
-    }
-  };
+  return () =>
+    refuseSecrets(
+      { ...pathsOf("environment", environment), ...fields },
+      (field) =>
+        `${path(field)}: is secret, and everybody who may describe the target on AWS could read it; ` +
+        `put it into Secrets Manager or SSM, and give its ARN in ${instead}`,
+    );
 }

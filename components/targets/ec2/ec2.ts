@@ -12,7 +12,7 @@ import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { type Architecture, spellings } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
-import { refuseSecretsIn } from "../aws/environment";
+import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
@@ -263,7 +263,16 @@ function makeRelease(
       hooks: joinHooks(
         beforeChange(
           `environment of EC2 ${scoped}`,
-          refuseSecretsIn(readable(args, path), path("secrets")),
+          refuseReadableSecrets(
+            args.environment,
+            {
+              ...{ command, user },
+              "health.command": health?.command,
+              "release.command": release?.command,
+            },
+            path,
+            path("secrets"),
+          ),
         ),
         beforeChange(
           `instances of EC2 ${scoped}`,
@@ -302,20 +311,6 @@ function lateProblems(
     name,
     problems.filter((problem) => problem.path !== "image"),
   );
-}
-
-/** Everything of the association that whoever may describe it can read. */
-function readable(args: Ec2Args, path: (field: string) => string) {
-  const environment = Object.entries(args.environment ?? {});
-  return {
-    ...Object.fromEntries(
-      environment.map(([variable, value]) => [path(`environment.${variable}`), value]),
-    ),
-    [path("command")]: args.command,
-    [path("user")]: args.user,
-    [path("health.command")]: args.health?.command,
-    [path("release.command")]: args.release?.command,
-  };
 }
 
 /** Brings callers to the instances once the release is healthy there; of a replaced one the old goes last. */

@@ -4,10 +4,10 @@ import * as ecs from "@pulumi/aws/ecs/index.js";
 import * as iam from "@pulumi/aws/iam/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeChange, explainFailure, settled } from "../../hooks";
-import { type Architecture, parseArchitecture, spellings } from "../../platform";
+import { type Architecture, spellings, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
-import { refuseSecretsIn } from "../aws/environment";
+import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
@@ -49,7 +49,7 @@ export class EcsTarget extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: EcsTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, ecsProblems(args, ""));
-    const architecture = ecsArchitecture(args)!;
+    const architecture = statedArchitecture(args)!;
     super("multiarch:index:EcsTarget", name, recordedTarget(args, architecture), opts);
     const path = (field: string) => fieldPath(opts?.parent, "ecs", field);
     warnOfSize(this, args, path);
@@ -90,7 +90,12 @@ export class EcsTarget extends pulumi.ComponentResource {
         retainOnDelete: true,
         hooks: beforeChange(
           `environment of ECS ${scopedName(name, opts?.parent)}`,
-          refuseSecretsIn(readable(args, path), path("secrets")),
+          refuseReadableSecrets(
+            args.environment,
+            { command: args.command, user: args.user },
+            path,
+            path("secrets"),
+          ),
         ),
       },
     );
@@ -126,28 +131,10 @@ export class EcsTarget extends pulumi.ComponentResource {
   }
 }
 
-/** Undefined where the text names no architecture, which `ecsProblems` reports. */
-export function ecsArchitecture(args: EcsArgs): Architecture | undefined {
-  const given: unknown = args.architecture ?? "x86_64";
-  return typeof given === "string" ? parseArchitecture(given) : undefined;
-}
-
 function warnOfSize(target: EcsTarget, args: EcsArgs, path: (field: string) => string): void {
   if (args.launchType === EcsLaunchType.Ec2) return;
   const warning = fargateSizeWarning(args.cpu ?? defaults.cpu, args.memory ?? defaults.memory);
   if (warning !== undefined) void pulumi.log.warn(path(warning), target);
-}
-
-/** Everything of the task definition that whoever may describe it can read. */
-function readable(args: EcsArgs, path: (field: string) => string) {
-  const environment = Object.entries(args.environment ?? {});
-  return {
-    ...Object.fromEntries(
-      environment.map(([variable, value]) => [path(`environment.${variable}`), value]),
-    ),
-    [path("command")]: args.command,
-    [path("user")]: args.user,
-  };
 }
 
 interface Roles {

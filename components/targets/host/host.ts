@@ -4,7 +4,7 @@ import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { describeProblems, type Problem } from "../../errors";
 import type { RegistryAccess } from "../../image/inputs";
-import { Architecture, parseArchitecture } from "../../platform";
+import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
 import { recordedTarget, targetImage } from "../targetImage";
@@ -59,7 +59,7 @@ export class HostTarget extends pulumi.ComponentResource {
       });
     refuse(name, problems);
 
-    const architecture = hostArchitecture(args)!;
+    const architecture = statedArchitecture(args)!;
     // Credentials change from run to run and are no part of what is asked for.
     const { registry: given, image: source, ref, ...rest } = args;
     const recorded = recordedTarget({ ...rest, image: source, ref }, architecture);
@@ -127,12 +127,6 @@ export class HostTarget extends pulumi.ComponentResource {
       containerName: this.containerName,
     });
   }
-}
-
-/** Undefined where the text names no architecture, which `hostProblems` reports. */
-export function hostArchitecture(args: HostArgs): Architecture | undefined {
-  const given: unknown = args.architecture ?? Architecture.X86_64;
-  return typeof given === "string" ? parseArchitecture(given) : undefined;
 }
 
 /** The containers that a program names, by its stack: two of one name would replace each other in every run. */

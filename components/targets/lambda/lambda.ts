@@ -4,10 +4,10 @@ import * as iam from "@pulumi/aws/iam/index.js";
 import * as lambda from "@pulumi/aws/lambda/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeChange } from "../../hooks";
-import { type Architecture, parseArchitecture, spellings } from "../../platform";
+import { spellings, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
-import { refuseSecretsIn } from "../aws/environment";
+import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, secretStatements, trust } from "../aws/iam";
 import { logGroup, logsCommand } from "../aws/logs";
 import { attachPolicies } from "../aws/policyAttachments";
@@ -47,7 +47,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: LambdaTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, lambdaProblems(args, ""));
-    const architecture = lambdaArchitecture(args)!;
+    const architecture = statedArchitecture(args)!;
     super("multiarch:index:LambdaTarget", name, recordedTarget(args, architecture), opts);
     const path = (field: string) => fieldPath(opts?.parent, "lambda", field);
 
@@ -77,8 +77,14 @@ export class LambdaTarget extends pulumi.ComponentResource {
         dependsOn: [...policies, ...(image.repository ? [image.repository] : [])],
         hooks: beforeChange(
           `environment of Lambda ${scopedName(name, opts?.parent)}`,
-          refuseSecretsIn(
-            readable(args, path),
+          refuseReadableSecrets(
+            args.environment,
+            {
+              command: args.command,
+              entryPoint: args.entryPoint,
+              workingDirectory: args.workingDirectory,
+            },
+            path,
             `${path("secretArns")} and in a plain variable, by which the function reads it ` +
               "(AWS Parameters and Secrets extension)",
           ),
@@ -113,12 +119,6 @@ export class LambdaTarget extends pulumi.ComponentResource {
   }
 }
 
-/** Undefined where the text names no architecture, which `lambdaProblems` reports. */
-export function lambdaArchitecture(args: LambdaArgs): Architecture | undefined {
-  const given: unknown = args.architecture ?? "x86_64";
-  return typeof given === "string" ? parseArchitecture(given) : undefined;
-}
-
 /** What is written only where it was asked for. */
 function optional(args: LambdaArgs): Partial<lambda.FunctionArgs> {
   const { ephemeralStorage, command, entryPoint, workingDirectory, environment } = args;
@@ -129,19 +129,6 @@ function optional(args: LambdaArgs): Partial<lambda.FunctionArgs> {
       imageConfig: { commands: command, entryPoints: entryPoint, workingDirectory },
     }),
     ...(Object.keys(environment ?? {}).length > 0 && { environment: { variables: environment } }),
-  };
-}
-
-/** Everything of the function that whoever may describe it can read. */
-function readable(args: LambdaArgs, path: (field: string) => string) {
-  const environment = Object.entries(args.environment ?? {});
-  return {
-    ...Object.fromEntries(
-      environment.map(([variable, value]) => [path(`environment.${variable}`), value]),
-    ),
-    [path("command")]: args.command,
-    [path("entryPoint")]: args.entryPoint,
-    [path("workingDirectory")]: args.workingDirectory,
   };
 }
 
