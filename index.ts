@@ -91,6 +91,7 @@ const registry =
       }
     : undefined;
 const ref = config.get("ref");
+const builder = config.get("builder");
 const listed = config.getObject<string[]>("platforms");
 
 const web = new multiarch.App("web", {
@@ -100,7 +101,7 @@ const web = new multiarch.App("web", {
           context: config.get("context") ?? "./examples/web",
           platforms: listed,
           registry,
-          builder: config.get("builder"),
+          builder: builder === undefined ? undefined : { name: builder },
           buildArgs: baseImage === undefined ? {} : { BASE: baseImage },
         }
       : { ref, platforms: listed, registry },

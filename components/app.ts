@@ -5,7 +5,7 @@ import { Image } from "./image/image";
 import { markLive } from "./image/live";
 import type { ImageArgs } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
-import { builderProblems, imageProblems } from "./image/imageProblems";
+import { plannedProblems, imageProblems } from "./image/imageProblems";
 import { describePlan, makePlan, type Plan, type Requirement } from "./plan";
 import { type Architecture, statedArchitecture } from "./platform";
 import { refuse } from "./refuse";
@@ -237,7 +237,7 @@ function appProblems(args: AppArgs, plan: Plan): Problem[] {
     ...check.problems,
     ...imageProblems(image, "image", placed),
     ...wanted.flatMap((name) => targets[name].problems(args[name], name)),
-    ...(planned ? [...plan.problems, ...builderProblems(image, "image", plan.platforms)] : []),
+    ...(planned ? [...plan.problems, ...plannedProblems(image, "image", plan.platforms)] : []),
   ];
 }
 

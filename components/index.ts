@@ -1,15 +1,22 @@
 export { App, type AppArgs } from "./app";
 export { Image, type PlatformImage } from "./image/image";
+export { type BuilderArgs, BuilderDriver, type BuilderTlsArgs } from "./builders/builderArgs";
 export {
+  type AttestationsArgs,
   BuildNetwork,
   type CacheArgs,
   CacheMode,
   Compression,
   type ImageArgs,
+  type LoadArgs,
   type RegistryArgs,
   type RegistryCredentialsArgs,
   type ReproducibleArgs,
   type SshArgs,
+  type TarballArgs,
+  TarballFormat,
+  type VerifyArgs,
+  VerifyDepth,
 } from "./image/imageArgs";
 export { Architecture } from "./platform";
 export { Repository } from "./registry/repository";

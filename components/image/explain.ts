@@ -1,4 +1,4 @@
-import { registryHost } from "./reference";
+import { registryHost } from "../registry/reference";
 
 /** Where an error came up, for the sentence that explains it. */
 export interface ErrorPlace {

@@ -7,7 +7,7 @@ import { refuse } from "../refuse";
 import { ecrAccess } from "../registry/ecrAccess";
 import { fieldPath, scopedName, uniqueName } from "../scope";
 import { cacheTag, contentTag } from "./cache";
-import { Gate } from "./gate";
+import { Gate } from "../verification/gate";
 import { CacheMode, type ImageArgs } from "./imageArgs";
 import {
   dockerfileOf,
@@ -22,9 +22,9 @@ import {
   withRegistry,
 } from "./inputs";
 import { type Built, builtBy, type PlatformImage } from "./built";
-import { builderProblems, imageProblems } from "./imageProblems";
+import { plannedProblems, imageProblems } from "./imageProblems";
 import { buildHooks, indexHooks, type PreflightArgs } from "./preflight";
-import { isMissing, watchPresence } from "./presence";
+import { isMissing, watchPresence } from "../verification/presence";
 
 export type { PlatformImage } from "./built";
 
@@ -60,7 +60,7 @@ export class Image extends pulumi.ComponentResource {
     refuse(name, [
       ...imageProblems(args, ""),
       ...plan.problems,
-      ...builderProblems(args, "", plan.platforms),
+      ...plannedProblems(args, "", plan.platforms),
     ]);
     super("multiarch:index:Image", name, recordedArgs(args, plan), opts);
     const placed = withRegistry(args);
@@ -278,7 +278,7 @@ function platformImage(
       network: args.network as dockerBuild.NetworkMode | undefined,
       addHosts: args.extraHosts,
       pull: args.pull,
-      ...(builder !== undefined && { builder: { name: builder } }),
+      ...(builder !== undefined && { builder: { name: builder.name } }),
       registries: [...ownRegistry(args), ...pullRegistries(args)],
       cacheFrom: cached
         ? [cacheRef, ...(args.cache?.from ?? [])].map((ref) => ({ registry: { ref } }))
@@ -307,7 +307,7 @@ function platformImage(
       parent: image,
       // What was released may still run somewhere, and by digest it may be somebody else's too.
       retainOnDelete: true,
-      hooks: buildHooks(preflight, platform, builder, builderPath),
+      hooks: buildHooks(preflight, platform, builder?.name, builderPath),
     },
   );
 }

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { BuilderArgs } from "../builders/builderArgs";
 import type { Repository } from "../registry/repository";
 
 /** How layers are compressed on their way to the registry. */
@@ -29,6 +30,87 @@ export const BuildNetwork = {
   None: "none",
 } as const;
 export type BuildNetwork = (typeof BuildNetwork)[keyof typeof BuildNetwork];
+
+/** How deep an image is looked into before anything is deployed. Each depth holds the ones before it. */
+export const VerifyDepth = {
+  /** Index, manifests and configurations: the platforms that the registry says it has. */
+  Manifest: "manifest",
+  /** The file that the container starts, in the layers: the architecture of its code. */
+  Entrypoint: "entrypoint",
+  /** The image itself, started for each platform by the engine of the machine that runs Pulumi. */
+  Run: "run",
+} as const;
+export type VerifyDepth = (typeof VerifyDepth)[keyof typeof VerifyDepth];
+
+/** What is verified before anything is deployed, and what a doubt costs. */
+export interface VerifyArgs {
+  /**
+   * How deep the image is looked into.
+   * @default VerifyDepth.Entrypoint
+   */
+  depth?: VerifyDepth;
+  /**
+   * Whether what is only a warning otherwise stops the run: a Dockerfile that fixes a platform or uses TARGETARCH without
+   * ARG, a base image that lacks a planned platform.
+   * @default false
+   */
+  strict?: boolean;
+  /**
+   * With VerifyDepth.Run: what is started in place of the image's own command, and must end with exit code 0, such as
+   * `["--version"]`.
+   * @default the image's own command, which must not end with an exit code other than 0
+   */
+  command?: string[];
+  /**
+   * With VerifyDepth.Run: seconds after which a container that still runs counts as good; with `command`, after which it
+   * counts as failed.
+   * @default 5, and 60 with `command`
+   */
+  seconds?: number;
+}
+
+/** The image in the engine of the machine that runs Pulumi, for `docker run` there. */
+export interface LoadArgs {
+  /**
+   * The one platform that is loaded: an engine takes no more.
+   * @default the engine's own
+   */
+  platform?: string;
+  /**
+   * What it is called there.
+   * @default the component's name with the tag `latest`
+   */
+  tag?: pulumi.Input<string>;
+}
+
+/** What a tarball holds. */
+export const TarballFormat = {
+  /** An OCI image layout with the index (https://github.com/opencontainers/image-spec/blob/main/image-layout.md). */
+  Oci: "oci",
+  /** What `docker load` reads, in every version: one entry for each platform, tagged with its architecture where there are several. */
+  Docker: "docker",
+} as const;
+export type TarballFormat = (typeof TarballFormat)[keyof typeof TarballFormat];
+
+/** The image as a file on the machine that runs Pulumi, with all its platforms. */
+export interface TarballArgs {
+  /** The file's path, relative to the Pulumi program. Its folder is made. */
+  path: string;
+  /**
+   * What the tarball holds.
+   * @default TarballFormat.Oci
+   */
+  format?: TarballFormat;
+}
+
+/** Statements about the build that lie beside the image in its index. */
+export interface AttestationsArgs {
+  /**
+   * How it was built, as BuildKit's provenance of mode `min` (https://docs.docker.com/build/metadata/attestations/slsa-provenance/).
+   * @default false
+   */
+  provenance?: boolean;
+}
 
 /** A repository in a registry, and who pushes to it. */
 export interface RegistryArgs {
@@ -102,6 +184,16 @@ export interface ImageArgs {
    * is resolved when this text or the platforms change: moving it alone has no effect.
    */
   ref?: pulumi.Input<string>;
+  /**
+   * Finished images by platform, each `repository@sha256:…`, instead of a build: what a CI built on a native runner for each
+   * platform. They are joined to one index and verified.
+   */
+  sources?: Record<string, pulumi.Input<string>>;
+  /**
+   * A finished image or index, `repository@sha256:…`, that is copied into this image's registry instead of a build: with the same
+   * digest and everything its index holds. For promotion between stacks, accounts and registries.
+   */
+  copyOf?: pulumi.Input<string>;
   /** Folder of the build context, relative to the Pulumi program, or a URL that BuildKit can fetch. */
   context?: pulumi.Input<string>;
   /**
@@ -137,18 +229,21 @@ export interface ImageArgs {
    * @default "platforms" for each
    */
   reasons?: Record<string, string>;
-  /** Where the image lies, if that isn't ECR. */
+  /**
+   * Where the image lies, if that isn't ECR. Next to `ref`: the credentials for its registry. Default next to `sources`: where the
+   * first of them lies.
+   */
   registry?: RegistryArgs;
   /** The ECR repository that it lies in. An App with an AWS target makes one by itself. */
   repository?: Repository;
-  /** Credentials for private base images. */
+  /** Credentials for private base images, and for the registry of `copyOf`. */
   pullCredentials?: RegistryCredentialsArgs[];
   /** The build cache. On unless switched off. */
   cache?: CacheArgs;
-  /** The name of the buildx builder for every platform. Default: the selected builder. */
-  builder?: string;
+  /** The buildx builder for every platform. Default: the selected builder. */
+  builder?: BuilderArgs;
   /** Builders by platform, for native nodes. Every platform must be in it. */
-  builders?: Record<string, string>;
+  builders?: Record<string, BuilderArgs>;
   /** Further tags for people, moved with each release. Nothing is ever deployed by tag. */
   tags?: string[];
   /**
@@ -175,33 +270,71 @@ export interface ImageArgs {
    * @default Compression.Gzip
    */
   compression?: Compression;
+  /**
+   * Whether an index is made. False pushes the one platform there is as a plain image, for registries that take no index.
+   * @default true
+   */
+  index?: boolean;
+  /** Attestations, which lie in the index beside the images. Targets are given the image alone. Default: none. */
+  attestations?: AttestationsArgs;
+  /** What is verified before anything is deployed. */
+  verify?: VerifyArgs;
+  /** Loads the image into the engine of the machine that runs Pulumi too, made sure of in every `up`. Default: it isn't. */
+  load?: LoadArgs;
+  /** Writes the image to a file on the machine that runs Pulumi too, made sure of in every `up`. Default: it isn't. */
+  tarball?: TarballArgs;
 }
 
-/** Every field of ImageArgs, and whether it still means something next to `ref`. A missing one fails to compile. */
-export const imageFields: Readonly<Record<keyof ImageArgs, "always" | "build">> = {
-  ref: "always",
-  context: "build",
-  dockerfile: "build",
-  dockerfileInline: "build",
-  buildArgs: "build",
-  secrets: "build",
-  ssh: "build",
-  target: "build",
-  labels: "build",
-  namedContexts: "build",
-  platforms: "always",
-  reasons: "always",
-  registry: "always",
-  repository: "always",
-  pullCredentials: "build",
-  cache: "build",
-  builder: "build",
-  builders: "build",
-  tags: "build",
-  pull: "build",
-  network: "build",
-  extraHosts: "build",
-  buildOnPreview: "build",
-  reproducible: "build",
-  compression: "build",
+/** Where an image comes from: built, or finished and named by one of three fields. */
+export type ImageOrigin = "build" | "ref" | "sources" | "copyOf";
+
+const always: readonly ImageOrigin[] = ["build", "ref", "sources", "copyOf"];
+const build: readonly ImageOrigin[] = ["build"];
+const pushed: readonly ImageOrigin[] = ["build", "sources", "copyOf"];
+
+/** Every field of ImageArgs, and with which origins it means something. A missing one fails to compile. */
+export const imageFields: Readonly<Record<keyof ImageArgs, readonly ImageOrigin[]>> = {
+  ref: ["ref"],
+  sources: ["sources"],
+  copyOf: ["copyOf"],
+  context: build,
+  dockerfile: build,
+  dockerfileInline: build,
+  buildArgs: build,
+  secrets: build,
+  ssh: build,
+  target: build,
+  labels: build,
+  namedContexts: build,
+  platforms: always,
+  reasons: always,
+  registry: always,
+  repository: always,
+  pullCredentials: ["build", "copyOf"],
+  cache: build,
+  builder: build,
+  builders: build,
+  tags: pushed,
+  pull: build,
+  network: build,
+  extraHosts: build,
+  buildOnPreview: build,
+  reproducible: build,
+  compression: build,
+  index: build,
+  attestations: build,
+  verify: always,
+  load: always,
+  tarball: always,
 };
+
+/** Where the image comes from; the first of the fields that name it, where there are several, which is reported. */
+export function originOf(args: {
+  ref?: unknown;
+  sources?: unknown;
+  copyOf?: unknown;
+}): ImageOrigin {
+  return (
+    (["ref", "sources", "copyOf"] as const).find((field) => args[field] !== undefined) ?? "build"
+  );
+}

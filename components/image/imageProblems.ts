@@ -4,11 +4,10 @@ import { Checker, isFields, isLater } from "../check";
 import type { Problem } from "../errors";
 import { show } from "../errors";
 import { normalisePlatform } from "../platform";
-import { BuildNetwork, CacheMode, Compression, imageFields } from "./imageArgs";
-import { parseReference } from "./reference";
-
-/** The grammar of a tag (OCI distribution specification). */
-const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+import { BuildNetwork, Compression, imageFields, originOf } from "./imageArgs";
+import { checkOutput, plannedOutputProblems } from "./outputProblems";
+import { checkBuilder } from "../builders/builderProblems";
+import { parseReference } from "../registry/reference";
 
 /** A context that BuildKit fetches by itself: a URL, or a Git address. */
 export function isRemoteContext(location: string): boolean {
@@ -30,43 +29,70 @@ export function imageProblems(args: unknown, path: string, placed = false): Prob
   // Within an App the reasons are the App's.
   const known = Object.keys(imageFields).filter((field) => path === "" || field !== "reasons");
   if (!check.fields(args, path, known)) return check.problems;
-  if (args.ref !== undefined) {
-    checkReference(check, args, at);
-    checkSameRegistry(check, args, at);
-  } else {
+  const origin = originOf(args);
+  for (const [field, origins] of Object.entries(imageFields)) {
+    if (origins.includes(origin) || args[field] === undefined) continue;
+    check.add(
+      at(field),
+      `means nothing next to ${at(origin)}, which names a finished image`,
+      `remove ${at(field)}, or ${at(origin)}${origin === "build" ? "" : " to build"}`,
+    );
+  }
+  if (origin === "build") {
     checkSource(check, args, at);
     checkBuild(check, args, at);
     checkBuilders(check, args, at);
-    checkOutput(check, args, at);
-  }
+  } else checkFinished(check, args, at, origin);
+  checkOutput(check, args, at);
   checkRegistry(check, args, at, placed);
   return check.problems;
 }
 
-type At = (field: string) => string;
+export type At = (field: string) => string;
 type Fields = Record<string, unknown>;
 
-function checkReference(check: Checker, args: Fields, at: At): void {
-  for (const [field, meaning] of Object.entries(imageFields)) {
-    if (meaning === "build" && args[field] !== undefined) {
+function checkFinished(check: Checker, args: Fields, at: At, origin: "ref" | "sources" | "copyOf") {
+  if (origin === "sources") return checkSources(check, args, at);
+  checkReference(check, args[origin], at(origin));
+  if (origin === "ref") checkSameRegistry(check, args, at);
+}
+
+function checkSources(check: Checker, args: Fields, at: At): void {
+  const example = `{ "linux/amd64": "repository@sha256:…" }`;
+  if (!check.textMap(args.sources, at("sources"), example)) return;
+  const spelt = Object.keys(args.sources).map(normalisePlatform);
+  if (spelt.length === 0) check.add(at("sources"), "names no image", `write ${example}`);
+  for (const [nth, [platform, ref]] of Object.entries(args.sources).entries()) {
+    const path = at(`sources["${platform}"]`);
+    if (spelt[nth] === undefined)
+      check.add(path, "is no platform of a Linux image", "write for example linux/arm64");
+    else if (spelt.indexOf(spelt[nth]) < nth)
+      check.add(path, `is ${spelt[nth]}, which another entry names already`, "remove one of them");
+    if (typeof ref !== "string") continue;
+    const parsed = parseReference(ref);
+    if (!parsed.ok) {
+      check.add(path, `${show(ref)}: ${parsed.error}`, `write "repository@sha256:…"`);
+    } else if (parsed.reference.digest === undefined) {
       check.add(
-        at(field),
-        `means nothing next to ${at("ref")}, which names a finished image`,
-        `remove ${at(field)}, or ${at("ref")} to build`,
+        path,
+        `${show(ref)} names no digest, and a tag may move`,
+        `add the digest that the build printed: "repository@sha256:…"`,
       );
     }
   }
-  if (check.text(args.ref, at("ref"), `"repository@sha256:…"`)) {
-    const parsed = parseReference(args.ref);
-    if (!parsed.ok) {
-      check.add(at("ref"), `${show(args.ref)}: ${parsed.error}`, `write "repository@sha256:…"`);
-    } else if (parsed.reference.digest === undefined && parsed.reference.tag === undefined) {
-      check.add(
-        at("ref"),
-        `${show(args.ref)} names neither a digest nor a tag`,
-        `add the digest that \`docker buildx imagetools inspect ${args.ref}\` prints: "${args.ref}@sha256:…"`,
-      );
-    }
+}
+
+function checkReference(check: Checker, ref: unknown, path: string): void {
+  if (!check.text(ref, path, `"repository@sha256:…"`)) return;
+  const parsed = parseReference(ref);
+  if (!parsed.ok) {
+    check.add(path, `${show(ref)}: ${parsed.error}`, `write "repository@sha256:…"`);
+  } else if (parsed.reference.digest === undefined && parsed.reference.tag === undefined) {
+    check.add(
+      path,
+      `${show(ref)} names neither a digest nor a tag`,
+      `add the digest that \`docker buildx imagetools inspect ${ref}\` prints: "${ref}@sha256:…"`,
+    );
   }
 }
 
@@ -169,11 +195,13 @@ function checkBuild(check: Checker, args: Fields, at: At): void {
 }
 
 function checkBuilders(check: Checker, args: Fields, at: At): void {
-  if (check.plain(args.builder, at("builder"))) {
-    check.text(args.builder, at("builder"), "a name that `docker buildx ls` shows");
-  }
-  if (!check.textMap(args.builders, at("builders"), `{ "linux/arm64": "a builder's name" }`))
+  checkBuilder(check, args.builder, at("builder"));
+  if (!check.plain(args.builders, at("builders"))) return;
+  const example = `{ "linux/arm64": { name: "a builder's name" } }`;
+  if (!isFields(args.builders)) {
+    check.add(at("builders"), `must be an object, got ${show(args.builders)}`, `write ${example}`);
     return;
+  }
   if (args.builder !== undefined) {
     check.add(at("builders"), `is given next to ${at("builder")}`, "keep one of them");
   }
@@ -182,41 +210,9 @@ function checkBuilders(check: Checker, args: Fields, at: At): void {
     const path = at(`builders["${platform}"]`);
     if (spelt[nth] !== undefined && spelt.indexOf(spelt[nth]) < nth)
       check.add(path, `is ${spelt[nth]}, which another entry names already`, "remove one of them");
-    if (!check.plain(builder, path)) continue;
-    check.text(builder, path, "a name that `docker buildx ls` shows");
+    checkBuilder(check, builder ?? null, path);
     if (normalisePlatform(platform) !== undefined) continue;
     check.add(path, "is no platform of a Linux image", "write for example linux/arm64");
-  }
-}
-
-function checkOutput(check: Checker, args: Fields, at: At): void {
-  if (check.fields(args.cache, at("cache"), ["enabled", "mode", "from"])) {
-    check.flag(args.cache.enabled, at("cache.enabled"));
-    check.oneOf(args.cache.mode, at("cache.mode"), Object.values(CacheMode));
-    if (check.texts(args.cache.from, at("cache.from"), `"repository:tag"`)) {
-      args.cache.from.forEach((reference, index) => {
-        const parsed = parseReference(reference);
-        if (parsed.ok) return;
-        check.add(
-          at(`cache.from[${index}]`),
-          `${show(reference)}: ${parsed.error}`,
-          `write "repository:tag"`,
-        );
-      });
-    }
-  }
-  if (check.texts(args.tags, at("tags"), `"latest"`)) {
-    args.tags.forEach((tag, index) => {
-      if (!tagPattern.test(tag)) {
-        check.add(
-          at(`tags[${index}]`),
-          `${show(tag)} is no tag`,
-          "write up to 128 letters, digits, dots, dashes and underscores, without the repository",
-        );
-      } else if ((args.tags as string[]).indexOf(tag) < index) {
-        check.add(at(`tags[${index}]`), `${show(tag)} is listed twice`, "remove one of them");
-      }
-    });
   }
 }
 
@@ -229,7 +225,7 @@ function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): v
     if (registry !== undefined)
       check.add(at("registry"), `is given next to ${at("repository")}`, "keep one of them");
   } else if (registry === undefined) {
-    if (args.ref !== undefined || placed) return;
+    if (args.ref !== undefined || args.sources !== undefined || placed) return;
     check.add(
       at("registry"),
       "is missing",
@@ -348,12 +344,45 @@ function isFile(path: string): boolean {
   return existsSync(path) && statSync(path).isFile();
 }
 
-/** Problems that only show once the plan is made: builders by platform must name every planned platform. */
-export function builderProblems(
+/** Problems that only show once the plan is made. */
+export function plannedProblems(
   args: unknown,
   path: string,
   platforms: readonly string[],
 ): Problem[] {
+  return [
+    ...builderProblems(args, path, platforms),
+    ...sourceProblems(args, path, platforms),
+    ...plannedOutputProblems(args, path, platforms),
+  ];
+}
+
+/** What is joined is what is planned. */
+function sourceProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
+  if (!isFields(args) || originOf(args) !== "sources" || !isFields(args.sources)) return [];
+  const at = path === "" ? "sources" : `${path}.sources`;
+  const named = new Set(Object.keys(args.sources).map(normalisePlatform));
+  const lacking = platforms.filter((platform) => !named.has(platform));
+  const more = Object.keys(args.sources).filter((spelling) => {
+    const platform = normalisePlatform(spelling);
+    return platform !== undefined && platforms.length > 0 && !platforms.includes(platform);
+  });
+  return [
+    ...lacking.map((platform) => ({
+      path: at,
+      what: `names no image for ${platform}, which is planned`,
+      fix: `add "${platform}": "repository@sha256:…"`,
+    })),
+    ...more.map((spelling) => ({
+      path: `${at}["${spelling}"]`,
+      what: "is a platform that isn't planned",
+      fix: `remove it, or add it to ${path === "" ? "" : `${path}.`}platforms`,
+    })),
+  ];
+}
+
+/** Builders by platform must name every planned platform. */
+function builderProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
   if (!isFields(args) || !isFields(args.builders)) return [];
   const named = new Set(Object.keys(args.builders).map(normalisePlatform));
   const at = path === "" ? "builders" : `${path}.builders`;
@@ -362,6 +391,6 @@ export function builderProblems(
     .map((platform) => ({
       path: at,
       what: `names no builder for ${platform}, which is planned`,
-      fix: `add "${platform}": a name that \`docker buildx ls\` shows`,
+      fix: `add "${platform}": { name: "a builder's name" }`,
     }));
 }

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan";
 import { Compression, type ImageArgs } from "./imageArgs";
 import { isRemoteContext } from "./imageProblems";
-import { parseReference, printReference } from "./reference";
+import { parseReference, printReference } from "../registry/reference";
 
 export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
   const { address, repository } = args.registry!;

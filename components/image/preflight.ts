@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hooksSupported, refuseSecrets, settled } from "../hooks";
-import type { BuilderFacts } from "./builder";
-import { inspectBuilder, isNative } from "./builder";
+import type { BuilderFacts } from "../builders/facts";
+import { inspectBuilder, isNative } from "../builders/facts";
 import { explain, type ErrorPlace } from "./explain";
 
 /** What the hooks of an image's resources need to know. */

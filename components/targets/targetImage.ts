@@ -4,7 +4,7 @@ import { accessTo, builtBy, repositoryArnOf } from "../image/built";
 import { Image } from "../image/image";
 import type { RegistryArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
-import { parseReference } from "../image/reference";
+import { parseReference } from "../registry/reference";
 import { type Architecture, platformOf } from "../platform";
 import { repositoryArnIn } from "../registry/ecrAccess";
 

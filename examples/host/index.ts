@@ -14,7 +14,7 @@ const web = new multiarch.App("web", {
       username: config.get("registryUsername"),
       password: config.getSecret("registryPassword"),
     },
-    builder: config.get("builder"),
+    builder: config.getObject<multiarch.BuilderArgs>("builder"),
   },
   host: {
     // The platform that is built follows from this line.

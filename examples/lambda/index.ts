@@ -5,7 +5,7 @@ import * as multiarch from "multiarch";
 const config = new pulumi.Config();
 
 const web = new multiarch.App("web", {
-  image: { context: "./app", builder: config.get("builder") },
+  image: { context: "./app", builder: config.getObject<multiarch.BuilderArgs>("builder") },
   lambda: {
     architecture: config.get<multiarch.Architecture>("architecture"),
     memory: 256,

@@ -159,17 +159,17 @@ const table: [string, unknown, string][] = [
   ["a tag twice", image({ tags: ["a", "a"] }), `image.tags[1]: "a" is listed twice`],
   [
     "two ways to name builders",
-    image({ builder: "a", builders: { "linux/amd64": "b" } }),
+    image({ builder: { name: "a" }, builders: { "linux/amd64": { name: "b" } } }),
     "image.builders: is given next to image.builder",
   ],
   [
     "builders that lack a platform",
-    image({ builders: { "linux/arm64": "b" } }),
+    image({ builders: { "linux/arm64": { name: "b" } } }),
     "image.builders: names no builder for linux/amd64",
   ],
   [
     "a builder for no platform",
-    image({ builders: { "linux/amd64": "a", arm46: "b" } }),
+    image({ builders: { "linux/amd64": { name: "a" }, arm46: { name: "b" } } }),
     `image.builders["arm46"]: is no platform`,
   ],
   [

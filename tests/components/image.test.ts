@@ -153,7 +153,7 @@ it("what the user states reaches the build", async () => {
       network: "none",
       extraHosts: ["db:192.0.2.1"],
       pull: true,
-      builder: "big",
+      builder: { name: "big" },
       buildOnPreview: true,
       compression: Compression.Zstd,
       cache: {
@@ -191,7 +191,9 @@ it("a cache switched off is neither read nor written", async () => {
 });
 
 it("each platform has its own builder where builders are given, in any spelling", async () => {
-  const all = await image({ builders: { "linux/aarch64": "arm", x86_64: "intel" } });
+  const all = await image({
+    builders: { "linux/aarch64": { name: "arm" }, x86_64: { name: "intel" } },
+  });
   expect(built(all).builder).toEqual({ name: "arm" });
   expect(named(all, "docker-build:index:Image", "web-linux-amd64").builder).toEqual({
     name: "intel",

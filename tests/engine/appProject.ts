@@ -103,7 +103,7 @@ function programText(address: string, repository: string, port: number, given: S
   const image = {
     context: "./app",
     registry: { address, repository },
-    builder,
+    builder: { name: builder },
     buildArgs: { BASE: baseImage },
     ...given.image,
   };

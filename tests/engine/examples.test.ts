@@ -28,7 +28,7 @@ it("examples/host is previewed: one platform, which follows from the architectur
     config: {
       registryAddress: environment().registry.address,
       repository: "examples/host",
-      builder: environment().builder,
+      builder: JSON.stringify({ name: environment().builder }),
     },
   });
   const { output, summary } = await project.preview();
@@ -74,7 +74,7 @@ it.each([
     },
     config: {
       ...environment().aws.config,
-      builder: environment().builder,
+      builder: JSON.stringify({ name: environment().builder }),
       ...(name === "ecs" || name === "lambda" ? { architecture: "x86_64" } : {}),
     },
   });

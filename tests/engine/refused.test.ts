@@ -100,12 +100,12 @@ it("a secret build argument, with the way to pass it", async () => {
 
 it("a builder that refuses connections, by its name, in preview and in up", async () => {
   await withBuilder("tcp://127.0.0.1:9", async (name) => {
-    app.set({ image: { ...both, builder: name } });
+    app.set({ image: { ...both, builder: { name } } });
     const preview = await app.project.preview({ expectFailure: true });
     expect(preview.output).toContain(
       `image.builder: builder "${name}" doesn't answer at tcp://127.0.0.1:9`,
     );
-    expect(await refused({ image: { ...both, builder: name } })).toContain(
+    expect(await refused({ image: { ...both, builder: { name } } })).toContain(
       `builder "${name}" doesn't answer`,
     );
   });
@@ -120,7 +120,7 @@ it("a builder that accepts connections and says nothing, within two seconds", as
     await withBuilder(`tcp://127.0.0.1:${port}`, async (name) => {
       app.set({ image: both });
       const quick = await fastest(() => app.project.preview());
-      app.set({ image: { ...both, builder: name } });
+      app.set({ image: { ...both, builder: { name } } });
       const slow = await fastest(() => app.project.preview({ expectFailure: true }));
       expect(slow.output).toContain(`builder "${name}" doesn't answer`);
       // Two seconds for the builder, and what an engine needs to end in an error instead of a plan.
@@ -133,7 +133,7 @@ it("a builder that accepts connections and says nothing, within two seconds", as
 });
 
 it("a builder that isn't there is a warning in preview, for machines that only preview, and an error in up", async () => {
-  const settings = { image: { ...both, builder: "nobody" } };
+  const settings = { image: { ...both, builder: { name: "nobody" } } };
   app.set(settings);
   const preview = await app.project.preview();
   expect(preview.output).toMatch(/warning: image\.builder: there is no builder "nobody"/);

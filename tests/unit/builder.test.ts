@@ -1,4 +1,4 @@
-import { isNative, parseInspect } from "../../components/image/builder";
+import { isNative, parseInspect } from "../../components/builders/facts";
 
 // What `docker buildx inspect` of buildx 0.38 printed for a remote builder, shortened at the end.
 const running = `Name:          v1

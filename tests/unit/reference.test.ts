@@ -4,8 +4,8 @@ import {
   parseReference,
   printReference,
   registryHost,
-} from "../../components/image/reference";
-import { splitReference } from "../../components/image/verify";
+} from "../../components/registry/reference";
+import { splitReference } from "../../components/verification/verify";
 
 const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
 

@@ -4,9 +4,9 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generate } from "selfsigned";
-import { program } from "../../components/image/gate";
-import { credentialsFor, exists, proxyFor } from "../../components/image/registryClient";
-import { inspect, spell, verify } from "../../components/image/verify";
+import { program } from "../../components/verification/gate";
+import { credentialsFor, exists, proxyFor } from "../../components/registry/client";
+import { inspect, spell, verify } from "../../components/verification/verify";
 import { normalisePlatform } from "../../components/platform";
 import { FakeProxy, FakeRegistry, answer, basicOf, sha256, types } from "./fakeRegistry";
 

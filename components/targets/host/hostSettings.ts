@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
-import { parseReference } from "../../image/reference";
+import { parseReference } from "../../registry/reference";
 import type { Architecture } from "../../platform";
 import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";

@@ -2,7 +2,7 @@ import { Checker, isFields, isLater } from "../../check";
 import { type Problem, show } from "../../errors";
 import { builtBy } from "../../image/built";
 import { Image } from "../../image/image";
-import { parseReference } from "../../image/reference";
+import { parseReference } from "../../registry/reference";
 import { parseArchitecture } from "../../platform";
 import { repositoryArnIn } from "../../registry/ecrAccess";
 import { environmentProblems, secretArn } from "../aws/environment";

@@ -89,7 +89,7 @@ export class Gate {
  * itself wraps modules, with a `require` that knows the ones before it.
  */
 export function program(): string {
-  const modules = ["./registryClient", "./verify"].map((name) => {
+  const modules = ["../registry/client", "./verify"].map((name) => {
     const source = readFileSync(join(__dirname, `${name}.js`), "utf8");
     return `(function (module, require) {\n${source}\n})((modules["${name}"] = { exports: {} }), find);\n`;
   });

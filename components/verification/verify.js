@@ -7,12 +7,12 @@
  * Order: reading, comparing, the program.
  */
 const { createHash } = require("node:crypto");
-const client = require("./registryClient");
+const client = require("../registry/client");
 const { Refusal, Registry, parse } = client;
 
 /** @typedef {InstanceType<typeof Registry>} Repository */
-/** @typedef {import("./registryClient").Access} Access */
-/** @typedef {import("./registryClient").Options & { platforms?: string[], digests?: string[] }} Options What to read: default all. */
+/** @typedef {import("../registry/client").Access} Access */
+/** @typedef {import("../registry/client").Options & { platforms?: string[], digests?: string[] }} Options What to read: default all. */
 /** @typedef {{ os?: string, architecture?: string, variant?: string }} Platform */
 /** @typedef {{ digest: string, mediaType?: string, size?: number, platform?: Platform, annotations?: Record<string, string> }} Descriptor */
 /** @typedef {{ digest: string, mediaType: string, manifests?: Descriptor[], config?: Descriptor, layers?: Descriptor[] }} Manifest */

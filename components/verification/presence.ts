@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { RegistryAccess } from "./inputs";
-import { exists } from "./registryClient";
+import type { RegistryAccess } from "../image/inputs";
+import { exists } from "../registry/client";
 
 /** Asks the registry whether it lacks a reference; no answer, or an unclear one, is no "yes". */
 export function isMissing(

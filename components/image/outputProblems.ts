@@ -1,0 +1,145 @@
+import { type Checker, isFields } from "../check";
+import { type Problem, show } from "../errors";
+import { normalisePlatform } from "../platform";
+import { parseReference } from "../registry/reference";
+import { CacheMode, TarballFormat, VerifyDepth } from "./imageArgs";
+import type { At } from "./imageProblems";
+
+/** The grammar of a tag (OCI distribution specification). */
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+
+/** What is wrong with where the image goes and how it is verified, in so far as it can be told without the plan. */
+export function checkOutput(check: Checker, args: Record<string, unknown>, at: At): void {
+  if (check.fields(args.cache, at("cache"), ["enabled", "mode", "from"])) {
+    check.flag(args.cache.enabled, at("cache.enabled"));
+    check.oneOf(args.cache.mode, at("cache.mode"), Object.values(CacheMode));
+    if (check.texts(args.cache.from, at("cache.from"), `"repository:tag"`)) {
+      args.cache.from.forEach((reference, index) => {
+        const parsed = parseReference(reference);
+        if (parsed.ok) return;
+        check.add(
+          at(`cache.from[${index}]`),
+          `${show(reference)}: ${parsed.error}`,
+          `write "repository:tag"`,
+        );
+      });
+    }
+  }
+  if (check.texts(args.tags, at("tags"), `"latest"`)) {
+    args.tags.forEach((tag, index) => {
+      if (!tagPattern.test(tag)) {
+        check.add(
+          at(`tags[${index}]`),
+          `${show(tag)} is no tag`,
+          "write up to 128 letters, digits, dots, dashes and underscores, without the repository",
+        );
+      } else if ((args.tags as string[]).indexOf(tag) < index) {
+        check.add(at(`tags[${index}]`), `${show(tag)} is listed twice`, "remove one of them");
+      }
+    });
+  }
+  check.flag(args.index, at("index"));
+  if (check.fields(args.attestations, at("attestations"), ["provenance"])) {
+    check.flag(args.attestations.provenance, at("attestations.provenance"));
+    if (args.attestations.provenance === true && args.index === false)
+      check.add(
+        at("attestations.provenance"),
+        `lies in an index, and ${at("index")} is false`,
+        "remove one of them",
+      );
+  }
+  checkVerify(check, args.verify, at);
+  checkLocal(check, args, at);
+}
+
+function checkVerify(check: Checker, verify: unknown, at: At): void {
+  if (!check.fields(verify, at("verify"), ["depth", "strict", "command", "seconds"])) return;
+  check.oneOf(verify.depth, at("verify.depth"), Object.values(VerifyDepth));
+  check.flag(verify.strict, at("verify.strict"));
+  if (
+    check.texts(verify.command, at("verify.command"), `"--version"`) &&
+    verify.command.length === 0
+  )
+    check.add(at("verify.command"), "is empty", `write for example ["--version"]`);
+  if (check.plain(verify.seconds, at("verify.seconds")))
+    check.whole(verify.seconds, at("verify.seconds"), 1, 3600, "seconds");
+  for (const field of ["command", "seconds"] as const) {
+    if (verify[field] === undefined || verify.depth === VerifyDepth.Run) continue;
+    check.add(
+      at(`verify.${field}`),
+      "is for images that are started",
+      `write ${at("verify.depth")}: "run"`,
+    );
+  }
+}
+
+/** What is made on the machine that runs Pulumi. */
+function checkLocal(check: Checker, args: Record<string, unknown>, at: At): void {
+  if (check.fields(args.load, at("load"), ["platform", "tag"])) {
+    const { platform, tag } = args.load;
+    if (
+      check.plain(platform, at("load.platform")) &&
+      check.text(platform, at("load.platform"), `"linux/arm64"`)
+    ) {
+      if (platform.includes(","))
+        check.add(
+          at("load.platform"),
+          `${show(platform)} names several platforms, and an engine takes one`,
+          `write one of them, or ${at("tarball")} for all`,
+        );
+      else if (normalisePlatform(platform) === undefined)
+        check.add(
+          at("load.platform"),
+          `${show(platform)} is no platform of a Linux image`,
+          "write for example linux/arm64",
+        );
+    }
+    if (check.text(tag, at("load.tag"), `"web:latest"`)) {
+      const parsed = parseReference(tag);
+      if (!parsed.ok) check.add(at("load.tag"), `${show(tag)}: ${parsed.error}`, `write "web:dev"`);
+      else if (parsed.reference.digest !== undefined)
+        check.add(
+          at("load.tag"),
+          `${show(tag)} holds a digest`,
+          `write a name and a tag: "web:dev"`,
+        );
+    }
+  }
+  if (!check.fields(args.tarball, at("tarball"), ["path", "format"])) return;
+  const { path } = args.tarball;
+  if (path === undefined) check.add(at("tarball.path"), "is missing", `write "./out/web.tar"`);
+  else if (
+    check.plain(path, at("tarball.path")) &&
+    check.text(path, at("tarball.path"), `"./out/web.tar"`) &&
+    path.endsWith("/")
+  )
+    check.add(at("tarball.path"), `${show(path)} is a folder`, `write "${path}web.tar"`);
+  check.oneOf(args.tarball.format, at("tarball.format"), Object.values(TarballFormat));
+}
+
+/** Problems that only show once the plan is made. */
+export function plannedOutputProblems(
+  args: unknown,
+  path: string,
+  platforms: readonly string[],
+): Problem[] {
+  if (!isFields(args)) return [];
+  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const problems: Problem[] = [];
+  if (args.index === false && platforms.length > 1)
+    problems.push({
+      path: at("index"),
+      what: `is false, and ${platforms.join(" and ")} are planned: a plain image holds one platform, and only an index holds more`,
+      fix: "remove it, and use a registry that takes indexes; or plan one platform",
+    });
+  if (isFields(args.load) && typeof args.load.platform === "string") {
+    const platform = normalisePlatform(args.load.platform);
+    if (platform !== undefined && !platforms.includes(platform))
+      problems.push({
+        path: at("load.platform"),
+        what: `is ${platform}, which isn't planned`,
+        fix: `write one of ${platforms.join(", ")}, or add it to ${at("platforms")}`,
+      });
+  }
+  return problems;
+}
