@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Checker, isFields } from "./check";
+import { pathsOf } from "./hooks";
 import type { Problem } from "./errors";
 import { Image } from "./image/image";
 import { markLive } from "./image/live";
-import type { ImageArgs } from "./image/imageArgs";
+import { type ImageArgs, planImage } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
 import { plannedProblems, imageProblems } from "./image/imageProblems";
-import { describePlan, makePlan, type Plan, type Requirement } from "./plan";
+import { describePlan, type Plan, type Requirement } from "./plan";
 import { type Architecture, statedArchitecture } from "./platform";
 import { refuse } from "./refuse";
 import { repositoryArnIn } from "./registry/ecrAccess";
@@ -178,18 +179,14 @@ function planApp(args: AppArgs): Plan {
     const path = `${name}.${targets[name].decidedBy(target)}`;
     return architecture === undefined ? [] : [{ path, architecture }];
   });
-  return makePlan({
-    requirements,
-    platforms: isFields(args?.image) ? args.image.platforms : undefined,
-    platformsPath: "image.platforms",
-  });
+  return planImage(args?.image, "image", requirements);
 }
 
 /** Whether the image lies in a repository of the App's: it was asked for, or a target pulls from AWS and nothing else is named. */
 function needsRepository(args: AppArgs): boolean {
   if (args.repository !== undefined) return true;
-  const { ref, registry, repository } = args.image;
-  if (ref !== undefined || registry !== undefined || repository !== undefined) return false;
+  const { ref, sources, registry, repository } = args.image;
+  if ([ref, sources, registry, repository].some((given) => given !== undefined)) return false;
   return targetNames.some((name) => args[name] !== undefined && targets[name].onAws);
 }
 
@@ -244,13 +241,16 @@ function appProblems(args: AppArgs, plan: Plan): Problem[] {
 /** Lambda pulls from ECR only (https://docs.aws.amazon.com/lambda/latest/dg/images-create.html). */
 function lambdaRegistryProblem(check: Checker, image: ImageArgs): void {
   const { ref, registry } = image;
-  if (typeof ref === "string" && ref.includes("/") && repositoryArnIn(ref) === undefined) {
-    if (!/^(localhost|127\.)/.test(ref))
-      check.add(
-        "image.ref",
-        "is not in ECR, and Lambda pulls from ECR only",
-        "copy it there first",
-      );
+  const sources = registry === undefined && isFields(image.sources) ? image.sources : {};
+  const finished = { "image.ref": ref, ...pathsOf("image.sources", sources) };
+  for (const [path, text] of Object.entries(finished)) {
+    if (typeof text !== "string" || !text.includes("/") || repositoryArnIn(text)) continue;
+    if (/^(localhost|127\.)/.test(text)) continue;
+    check.add(
+      path,
+      "is not in ECR, and Lambda pulls from ECR only",
+      "copy it there (image.copyOf)",
+    );
   }
   const address = registry?.address ?? "docker.io";
   if (registry !== undefined && typeof address === "string" && ref === undefined) {

@@ -13,6 +13,7 @@ export const builderName = "multiarch-local";
 
 const root = () => stateDir("buildkit", "root");
 const address = () => `unix://${stateDir("buildkit", "buildkitd.sock")}`;
+const buildxDir = (...more: string[]) => stateDir("docker-config", "buildx", ...more);
 const configFile = () => stateDir("buildkit", "buildkitd.toml");
 
 function buildkitService(programs: Programs, runc: string): Service {
@@ -63,7 +64,8 @@ export function ensureDockerSettings(buildx: string): DockerSettings {
     rmSync(plugin, { force: true });
     symlinkSync(buildx, plugin);
   }
-  return { DOCKER_CONFIG: stateDir("docker-config"), BUILDX_CONFIG: stateDir("buildx") };
+  // Where Docker's client looks without being told, for the provider's `exec` builds look nowhere else.
+  return { DOCKER_CONFIG: stateDir("docker-config"), BUILDX_CONFIG: buildxDir() };
 }
 
 /** Makes the native builder known under its name. */
@@ -117,7 +119,7 @@ const builderContainer = `buildx_buildkit_${builderName}0`;
 
 /** What buildx has stored about the builder. */
 function instance(): string {
-  const file = stateDir("buildx", "instances", builderName);
+  const file = buildxDir("instances", builderName);
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Gate } from "../verification/gate";
 import type { Image } from "./image";
 import type { ImageArgs } from "./imageArgs";
 import type { RegistryAccess } from "./inputs";
@@ -25,7 +26,7 @@ export interface Built {
   readonly deployed: Map<string, pulumi.Output<string>>;
   /** How its registry is reached. */
   readonly access: RegistryAccess;
-  /** What the index joins, verified; absent for a finished image. */
+  /** What another tag of it is made of, verified; absent for a finished image that lies where it was found. */
   readonly sources?: pulumi.Output<string>[];
 }
 
@@ -48,4 +49,31 @@ export function accessTo(image: Image): RegistryAccess {
 /** The ARN of the repository that an image lies in, where that is a Repository of ours. */
 export function repositoryArnOf(image: Image): pulumi.Output<string> | undefined {
   return builtBy.get(image)?.repositoryArn;
+}
+
+/** Reference, digest and size of each image that the gate saw. */
+export function imagesIn(gate: Gate): pulumi.Output<PlatformImage[]> {
+  return gate.report.apply(({ reference, images }) => {
+    const repository = reference.slice(0, reference.indexOf("@"));
+    return images.map(({ platform, digest, size }) => ({
+      platform,
+      ref: `${repository}@${digest}`,
+      digest,
+      size,
+    }));
+  });
+}
+
+/** The reference of one platform's image, as the gate saw it. */
+export function fromReport(gate: Gate, platform: string): pulumi.Output<string> {
+  return imagesIn(gate).apply((images) => {
+    const found = images.find((one) => one.platform === platform);
+    if (found === undefined) throw new Error(`the verification reported no image for ${platform}`);
+    return found.ref;
+  });
+}
+
+/** `sha256:…` of a reference that ends with it. */
+export function digestOf(reference: string): string {
+  return reference.slice(reference.indexOf("@") + 1);
 }

@@ -1,5 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { BuilderArgs } from "../builders/builderArgs";
+import { isFields } from "../check";
+import { normalisePlatform } from "../platform";
+import { makePlan, type Plan, type Requirement } from "../plan";
 import type { Repository } from "../registry/repository";
 
 /** How layers are compressed on their way to the registry. */
@@ -337,4 +340,20 @@ export function originOf(args: {
   return (
     (["ref", "sources", "copyOf"] as const).find((field) => args[field] !== undefined) ?? "build"
   );
+}
+
+/** The plan of an image: its platforms are those that are listed, else those of its sources, else what the targets need. */
+export function planImage(args: unknown, path: string, requirements: readonly Requirement[]): Plan {
+  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const { platforms, sources, reasons } = (Object(args) === args ? args : {}) as ImageArgs;
+  const named = Object.keys(isFields(sources) ? sources : {}).flatMap(
+    (spelling) => normalisePlatform(spelling) ?? [],
+  );
+  const joined = platforms === undefined && named.length > 0;
+  return makePlan({
+    requirements,
+    platforms: joined ? [...new Set(named)] : platforms,
+    platformsPath: at(joined ? "sources" : "platforms"),
+    reasons,
+  });
 }

@@ -2,8 +2,9 @@ import { isAbsolute, relative } from "node:path";
 import type * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../plan";
-import { Compression, type ImageArgs } from "./imageArgs";
+import { Compression, type ImageArgs, type RegistryArgs } from "./imageArgs";
 import { isRemoteContext } from "./imageProblems";
+import { ecrAccess } from "../registry/ecrAccess";
 import { parseReference, printReference } from "../registry/reference";
 
 export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
@@ -14,12 +15,43 @@ export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
   });
 }
 
-/** The arguments with the registry that an ECR repository stands for. */
-export function withRegistry(args: ImageArgs): ImageArgs {
-  if (args.repository === undefined) return args;
-  const { repositoryUrl, repositoryName, username, password } = args.repository;
-  const address = repositoryUrl.apply((url) => url.slice(0, url.indexOf("/")));
-  return { ...args, registry: { address, repository: repositoryName, username, password } };
+/** Where the image lies: in the ECR repository that was given, else in the registry that was, else where its sources do. */
+export function placed(args: ImageArgs): RegistryArgs | undefined {
+  if (args.repository !== undefined) {
+    const { repositoryUrl, repositoryName, username, password } = args.repository;
+    const address = repositoryUrl.apply((url) => url.slice(0, url.indexOf("/")));
+    return { address, repository: repositoryName, username, password };
+  }
+  const [source] = Object.values(args.sources ?? {});
+  if (args.registry !== undefined || source === undefined) return args.registry;
+  const parsed = pulumi.output(source).apply(parseReference);
+  return {
+    address: parsed.apply((one) => (one.ok ? one.reference.registry : "")),
+    repository: parsed.apply((one) => (one.ok ? one.reference.repository : "")),
+  };
+}
+
+/** How the image's registry is reached: one in ECR needs no credentials to be given, for the AWS provider's own are asked for them. */
+export function accessTo(args: ImageArgs, image: pulumi.Resource): RegistryAccess {
+  const [source] = Object.values(args.sources ?? {});
+  const finished = args.ref ?? (args.repository === undefined ? source : undefined);
+  if (finished === undefined || args.registry?.username !== undefined) return registryAccess(args);
+  return ecrAccess(finished, image);
+}
+
+/** The registry of an index; none where no credentials are known, so that the provider takes Docker's stored ones. */
+export function indexRegistry(
+  args: ImageArgs,
+  { username, password }: RegistryAccess,
+): pulumi.Input<dockerBuild.types.input.RegistryArgs> | undefined {
+  if (args.sources === undefined) return ownRegistry(args)[0];
+  if (username === undefined || password === undefined) return undefined;
+  const address = args.registry?.address ?? "docker.io";
+  return pulumi
+    .all([address, username, pulumi.secret(password)])
+    .apply(([host, user, secret]) =>
+      user === "" ? undefined! : { address: host, username: user, password: secret },
+    );
 }
 
 /** The registry that is pushed to, where its credentials are given; else the provider takes Docker's stored ones. */
@@ -42,7 +74,7 @@ export interface RegistryAccess {
   readonly password?: pulumi.Input<string>;
 }
 
-export function registryAccess(args: ImageArgs): RegistryAccess {
+function registryAccess(args: ImageArgs): RegistryAccess {
   const { address, username, password } = args.registry ?? {};
   if (args.ref === undefined || username === undefined) return { username, password };
   const same = pulumi.all([args.ref, address ?? "docker.io"]).apply(([ref, host]) => {
@@ -91,10 +123,17 @@ function toRelative(path: string): string {
 export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
   const { registry, secrets, ssh, pullCredentials, context, dockerfile, namedContexts, ...rest } =
     args;
+  const { builder, builders } = args;
   return {
     ...rest,
     reasons: undefined,
     repository: undefined,
+    ...(builder && { builder: builder.name }),
+    ...(builders && {
+      builders: Object.fromEntries(
+        Object.entries(builders).map(([platform, { name }]) => [platform, name]),
+      ),
+    }),
     ...(context !== undefined && { context: relativeContext(context) }),
     ...(dockerfile !== undefined && { dockerfile: relativePath(dockerfile) }),
     ...(namedContexts && {

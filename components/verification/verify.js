@@ -156,13 +156,18 @@ function spell({ os: system = "", architecture = "", variant = "" }) {
 
 /** Compares a registry with the plan; throws a Refusal with every difference. @param {Plan} plan @param {Access} [access] @param {Options} [options] */
 async function verify(plan, access = {}, options = {}) {
-  const { reference, platforms, images = {}, requiredBy = {}, exact = false } = plan;
+  const { reference, platforms, requiredBy = {}, exact = false } = plan;
+  const images = { ...plan.images };
   const built = Object.keys(images).length > 0;
   const held = await inspect(reference, access, {
     wait: built ? 6000 : 2000, // a registry may take a moment to show what was just pushed
     ...(exact ? {} : { platforms, digests: Object.values(images) }),
     ...options,
   });
+  for (const [platform, digest] of Object.entries(images)) {
+    if (held.images.some((image) => image.digest === digest)) continue;
+    images[platform] = await imageOf(`${held.reference.split("@")[0]}@${digest}`, platform, access);
+  }
   const again = "something else pushed it; build and push again";
   const problems = platforms.flatMap((platform) => {
     const image = images[platform];
@@ -187,6 +192,20 @@ async function verify(plan, access = {}, options = {}) {
     problems.push(`${reference} holds ${extra.join(", ")}, which isn't in the plan: ${again}`);
   if (problems.length > 0) throw new Refusal(problems.join("\n"));
   return held;
+}
+
+/** The digest of the image itself, where what was built is an index of it and its attestations. @param {string} reference @param {string} platform @param {Access} access */
+async function imageOf(reference, platform, access) {
+  const { images, platforms } = await inspect(reference, access).catch(() => ({
+    images: [],
+    platforms: [],
+  }));
+  const [image, ...others] = images;
+  if (others.length > 0)
+    throw new Refusal(
+      `${reference} is to be the image for ${platform}, but holds ${platforms.join(", ")}: give each platform an image of its own`,
+    );
+  return image?.digest ?? reference.slice(reference.indexOf("@") + 1);
 }
 
 async function main() {

@@ -17,7 +17,12 @@ const both = { platforms: ["linux/amd64", "linux/arm64"] };
 export async function createAwsApp(name: string, args: string): Promise<AwsApp> {
   const { builder, baseImage, aws } = environment();
   const text = (targets: string, image: Record<string, unknown> = both, more = "") => {
-    const built = { context: "./app", builder: { name: builder }, buildArgs: { BASE: baseImage }, ...image };
+    const built = {
+      context: "./app",
+      builder: { name: builder },
+      buildArgs: { BASE: baseImage },
+      ...image,
+    };
     return `const pulumi = require("@pulumi/pulumi");
 const multiarch = require("multiarch");
 const app = new multiarch.App("web", {

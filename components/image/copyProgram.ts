@@ -1,0 +1,53 @@
+/**
+ * The program of a Copy: `docker buildx imagetools create`, which copies what the other registry lacks, mounts what it has, and
+ * carries every child of an index along. Settings are in MULTIARCH_COPY, credentials in MULTIARCH_LOGINS. One line of JSON on stdout,
+ * or what went wrong on stderr and exit 1.
+ */
+import { execFile } from "node:child_process";
+import { type Login, withLogins } from "../registry/dockerConfig";
+import { explain } from "./explain";
+
+interface Settings {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+}
+
+export async function main(): Promise<void> {
+  const { name, source, target } = JSON.parse(process.env.MULTIARCH_COPY!) as Settings;
+  const logins = (JSON.parse(process.env.MULTIARCH_LOGINS!) as Partial<Login>[]).filter(
+    (login): login is Login => Boolean(login.username) && login.password !== undefined,
+  );
+  try {
+    if (!/@sha256:[a-f0-9]{64}$/.test(source))
+      throw new Error(`${source} names no digest, and a tag may move: write "repository@sha256:…"`);
+    // A single image stays one, where the default would put an index around it.
+    const args = ["buildx", "imagetools", "create", "--progress=plain", "--prefer-index=false"];
+    await withLogins(logins, (env) => docker([...args, "--tag", target, source], env));
+    process.stdout.write(`${JSON.stringify({ source, target })}\n`);
+  } catch (error) {
+    const registry = target.slice(0, target.indexOf("/"));
+    const raw = (error as Error).message;
+    const place = { subject: target, registry, path: (field: string) => field };
+    const reason = explain(raw, { ...place, credentials: logins.length > 0 ? "given" : "stored" });
+    const lines = [
+      `${source} couldn't be copied to ${target}: ${raw}`,
+      ...(reason ? [reason] : []),
+    ];
+    let text = lines.map((line) => `${name}: ${line}\n`).join("");
+    for (const { password } of logins) text = text.replaceAll(password, "***");
+    process.stderr.write(text);
+    process.exitCode = 1;
+  }
+}
+
+function docker(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile("docker", args, { env, maxBuffer: 64 << 20 }, (error, _, stderr) => {
+      if (error === null) return resolve();
+      const said = stderr.trim().split("\n").slice(-3).join("\n");
+      const none = "docker can't be started here: install Docker's client with buildx";
+      reject(new Error((error as NodeJS.ErrnoException).code === "ENOENT" ? none : said));
+    });
+  });
+}

@@ -1,0 +1,88 @@
+import * as pulumi from "@pulumi/pulumi";
+import { normalisePlatform } from "../platform";
+import { ecrAccess } from "../registry/ecrAccess";
+import { fieldPath, uniqueName } from "../scope";
+import { Gate } from "../verification/gate";
+import { watchPresence } from "../verification/presence";
+import { type Built, digestOf, fromReport, imagesIn } from "./built";
+import { contentTag } from "./cache";
+import type { ImageArgs } from "./imageArgs";
+import type { Login } from "./copy";
+import { repositoryOf } from "./inputs";
+import { copyTo, join, type Making, preflightArgs } from "./join";
+
+/** A finished image: what it holds is what the gate saw. */
+export function take(making: Making): Built {
+  return verified(making, pulumi.output(making.args.ref!), "ref", "");
+}
+
+/** Images that were built elsewhere for each platform, joined. Each may be an index that holds attestations too. */
+export function joinSources(making: Making): Built {
+  const given = new Map(
+    Object.entries(making.args.sources!).map(([spelling, ref]) => [
+      normalisePlatform(spelling)!,
+      pulumi.output(ref),
+    ]),
+  );
+  const sources = new Map(making.plan.platforms.map((one) => [one, given.get(one)!]));
+  const digests = new Map([...sources].map(([platform, ref]) => [platform, ref.apply(digestOf)]));
+  return join(making, { sources, digests, plain: false, resources: [] });
+}
+
+/** A finished image, copied with all that its index holds. */
+export function copy(making: Making): Built {
+  const { name, args } = making;
+  const preflight = preflightArgs(making);
+  const repository = repositoryOf(args);
+  const source = pulumi.output(args.copyOf!);
+  const digest = source.apply(digestOf);
+  const tag = digest.apply((text) => contentTag({ copy: text }));
+  const target = (text: pulumi.Input<string>) => pulumi.interpolate`${repository}:${text}`;
+  const made = copyTo(making, name, source, target(tag), preflight, logins(making));
+  const built = verified(
+    making,
+    made.passed(pulumi.interpolate`${repository}@${digest}`),
+    "copyOf",
+    made.urn.apply((urn) => `pulumi up --replace '${urn}'`),
+  );
+  for (const text of args.tags ?? [])
+    copyTo(making, `${name}:${text}`, built.imageUri, target(text), preflight);
+  return { ...built, sources: [built.imageUri] };
+}
+
+/** Credentials for what is copied: those given for its registry, else the AWS provider's where it lies in ECR. */
+function logins({ image, args }: Making): Login[] {
+  const { username, password } = ecrAccess(args.copyOf!, image);
+  const address = pulumi.output(args.copyOf!).apply((text) => text.slice(0, text.indexOf("/")));
+  return [{ address, username, password }, ...(args.pullCredentials ?? [])];
+}
+
+function verified(
+  { image, name, plan, parent, access }: Making,
+  reference: pulumi.Output<string>,
+  field: keyof ImageArgs,
+  rebuild: pulumi.Input<string>,
+): Built {
+  const gate = new Gate(
+    `${name}-verified`,
+    {
+      name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", field)}`,
+      reference,
+      requiredBy: plan.requiredBy,
+      ...access,
+    },
+    { parent: image },
+  );
+  const imageUri = gate.report.apply((report) => report.reference);
+  const images = imagesIn(gate);
+  const deployed = new Map<string, pulumi.Output<string>>();
+  watchPresence(image, { index: imageUri, deployed, access, rebuild });
+  return {
+    imageUri,
+    platforms: images.apply((all) => all.map((one) => one.platform)),
+    images,
+    deployed,
+    access,
+    refs: new Map(plan.platforms.map((one) => [one, fromReport(gate, one)])),
+  };
+}

@@ -1,0 +1,156 @@
+import * as dockerBuild from "@pulumi/docker-build";
+import * as pulumi from "@pulumi/pulumi";
+import { pathsOf, settled } from "../hooks";
+import type { Plan } from "../plan";
+import { fieldPath, uniqueName } from "../scope";
+import { Gate } from "../verification/gate";
+import { isMissing, watchPresence } from "../verification/presence";
+import { type Built, digestOf, fromReport, imagesIn } from "./built";
+import { contentTag } from "./cache";
+import { Copy, type Login } from "./copy";
+import type { Image } from "./image";
+import type { ImageArgs } from "./imageArgs";
+import { indexRegistry, type RegistryAccess, repositoryOf } from "./inputs";
+import { indexHooks, type PreflightArgs } from "./preflight";
+
+/** An image that is being made: whose it is, and what is known of it before any resource is. */
+export interface Making {
+  readonly image: Image;
+  readonly name: string;
+  readonly args: ImageArgs;
+  readonly plan: Plan;
+  readonly parent: pulumi.Resource | undefined;
+  readonly access: RegistryAccess;
+}
+
+/** The platform images that are joined. */
+export interface Parts {
+  /** `repository@sha256:…` by platform. */
+  readonly sources: ReadonlyMap<string, pulumi.Output<string>>;
+  readonly digests: ReadonlyMap<string, pulumi.Output<string>>;
+  /** Whether each digest is the image itself: with attestations it is an index that holds the image, and the registry says which. */
+  readonly plain: boolean;
+  /** What is made again where the registry lost it; none where it was built elsewhere. */
+  readonly resources: readonly pulumi.Resource[];
+}
+
+/** What the hooks of an image's resources need to know. */
+export function preflightArgs({ image, name, args, parent, access }: Making): PreflightArgs {
+  return {
+    id: uniqueName(name, parent),
+    resource: image,
+    path: (field) => fieldPath(parent, "image", field),
+    registry: repositoryOf(args).apply((text) => text.slice(0, text.indexOf("/"))),
+    credentials: args.repository
+      ? "aws"
+      : args.registry?.username === undefined
+        ? "stored"
+        : "given",
+    isMissing: (reference) => settled(isMissing(reference, access)),
+    published: {
+      ...pathsOf("buildArgs", args.buildArgs),
+      ...pathsOf("labels", args.labels),
+      dockerfileInline: args.dockerfileInline,
+      target: args.target,
+    },
+  };
+}
+
+/** One index of the platform images, one gate, and the tags for people. Without an index: the one image, tagged as it is. */
+export function join(making: Making, parts: Parts, preflight = preflightArgs(making)): Built {
+  const { image, name, args, plan, access } = making;
+  const repository = repositoryOf(args);
+  const sources = [...parts.sources.values()];
+  const tag = pulumi.all(Object.fromEntries(parts.digests)).apply(contentTag);
+  const tagged = (text: pulumi.Input<string>, key: string, of: pulumi.Output<string>[]) =>
+    args.index === false
+      ? copyTo(making, key, of[0]!, pulumi.interpolate`${repository}:${text}`, preflight)
+      : indexOf(making, key, repository, text, of, preflight);
+
+  const root = tagged(tag, name, sources);
+  const reference = root instanceof Copy ? root.passed(sources[0]!) : digestReference(root.ref);
+  const gate = new Gate(
+    `${name}-verified`,
+    {
+      name: preflight.id,
+      reference,
+      requiredBy: plan.requiredBy,
+      images: Object.fromEntries(parts.digests),
+      ...access,
+    },
+    { parent: image },
+  );
+  // A tag for people moves only to what was verified.
+  const verified = sources.map((source) => gate.passed(source));
+  const moved = (args.tags ?? []).map((text) => tagged(text, `${name}:${text}`, verified));
+  const rebuilt = [...parts.resources, ...[root, ...moved]];
+  const rebuild =
+    parts.resources.length === 0
+      ? ""
+      : pulumi
+          .all(rebuilt.map(({ urn }) => urn))
+          .apply((urns) => `pulumi up ${urns.map((urn) => `--replace '${urn}'`).join(" ")}`);
+  const deployed = new Map<string, pulumi.Output<string>>();
+  watchPresence(image, { index: reference, deployed, access, rebuild });
+  const refs = plan.platforms.map((platform, at): [string, pulumi.Output<string>] => [
+    platform,
+    parts.plain ? verified[at]! : fromReport(gate, platform),
+  ]);
+  return {
+    imageUri: gate.passed(reference),
+    deployed,
+    access,
+    sources: verified,
+    platforms: gate.passed(pulumi.output([...plan.platforms])),
+    images: imagesIn(gate),
+    refs: new Map(refs),
+  };
+}
+
+function indexOf(
+  { image, args, access }: Making,
+  name: string,
+  repository: pulumi.Output<string>,
+  tag: pulumi.Input<string>,
+  sources: pulumi.Output<string>[],
+  preflight: PreflightArgs,
+): dockerBuild.Index {
+  return new dockerBuild.Index(
+    name,
+    {
+      tag: pulumi.interpolate`${repository}:${tag}`,
+      sources,
+      registry: indexRegistry(args, access),
+    },
+    // Replaced with each release, and nothing is lost by it: `protect` is for what would be.
+    { parent: image, protect: false, retainOnDelete: true, hooks: indexHooks(preflight, name) },
+  );
+}
+
+/** A copy within or into the image's own registry. */
+export function copyTo(
+  { image, args, access }: Making,
+  name: string,
+  source: pulumi.Output<string>,
+  target: pulumi.Output<string>,
+  preflight: PreflightArgs,
+  logins: readonly Login[] = [],
+): Copy {
+  const { username, password } = access;
+  const own = { address: args.registry!.address ?? "docker.io", username, password };
+  return new Copy(
+    `${name}-copied`,
+    { name: preflight.id, source, target, logins: [...logins, own] },
+    { parent: image },
+  );
+}
+
+/** `repository@sha256:…` of `repository:tag@sha256:…`. */
+function digestReference(ref: pulumi.Output<string>): pulumi.Output<string> {
+  return ref.apply((text) =>
+    // Mocks of a user's own tests may give nothing.
+    (text as string | undefined)?.includes("@")
+      ? `${text.slice(0, text.lastIndexOf(":", text.indexOf("@")))}@${digestOf(text)}`
+      : (pulumi.unknown as unknown as string),
+  );
+}
