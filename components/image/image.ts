@@ -23,6 +23,7 @@ import {
 } from "./inputs";
 import { type Built, builtBy, type PlatformImage } from "./built";
 import { plannedProblems, imageProblems } from "./imageProblems";
+import { watchDockerfile } from "../dockerfile/watch";
 import { buildHooks, indexHooks, type PreflightArgs } from "./preflight";
 import { isMissing, watchPresence } from "../verification/presence";
 
@@ -178,6 +179,12 @@ function build(
       dockerfileInline: args.dockerfileInline,
       target: args.target,
     },
+    dockerfile: watchDockerfile({
+      resource: image,
+      path: (field) => fieldPath(parent, "image", field),
+      requiredBy: plan.requiredBy,
+      strict: args.verify?.strict ?? false,
+    }),
   };
   const digests = new Map<string, pulumi.Output<string>>();
   const resources: dockerBuild.Image[] = [];
