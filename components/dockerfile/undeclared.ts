@@ -63,7 +63,7 @@ function usesIn(instruction: Instruction): Use[] {
     // A default that the shell works out is as good as the argument.
     if (new RegExp(`\\$\\{${name}:?[-=]["']?(\\$\\(|\`)`).test(here)) return [];
     // The step gives it a value by itself.
-    const assigned = `(^|[\\s;&|(])(${name}=|(read|for)\\s[^;&|]*\\b${name}\\b)`;
+    const assigned = `(^|[\\s;&|(])(${name}=|for\\s+${name}\\b|read\\s+([\\w-]+\\s+)*${name}\\b)`;
     if (instruction instanceof Run && new RegExp(assigned, "m").test(text)) return [];
     return [{ name, line: line + 1 }];
   });

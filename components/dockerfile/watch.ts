@@ -57,11 +57,12 @@ function requestOf(inputs: BuildInputs = {}) {
   // What is decided by something unknown can't be told.
   const deciding = [context?.location, dockerfile?.location, dockerfile?.inline, target];
   if (deciding.some((value) => value !== undefined && typeof value !== "string")) return {};
+  // A hook sees what the provider made of the inputs: it fills in empty texts.
   return {
-    context: known(context?.location),
-    location: known(dockerfile?.location),
-    inline: known(dockerfile?.inline),
-    target: known(target),
+    context: known(context?.location) || undefined,
+    location: known(dockerfile?.location) || undefined,
+    inline: known(dockerfile?.inline) || undefined,
+    target: known(target) || undefined,
     buildArgs: Object.fromEntries(
       Object.entries(buildArgs ?? {}).map(([name, value]) => [name, known(value)]),
     ),

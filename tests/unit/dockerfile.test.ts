@@ -212,6 +212,7 @@ RUN echo $TARGETARCH
     "RUN GOARCH=$TARGETARCH go build",
     "RUN echo ${TARGETARCH:-amd64}",
     "run echo $TARGETARCH",
+    "RUN echo what is read for $TARGETARCH",
   ])("is told in %s", (line) => {
     expect(found(`FROM alpine\n${line}\n`)).toEqual([empty(2)]);
   });
@@ -256,6 +257,7 @@ RUN echo $TARGETARCH
     "FROM alpine\nRUN echo $TARGETARCHIVE ${MY_TARGETARCH}",
     "FROM alpine\nRUN TARGETARCH=$(uname -m) && echo $TARGETARCH",
     "FROM alpine\nRUN export TARGETARCH=$(uname -m); \\\n  echo $TARGETARCH",
+    "FROM alpine\nRUN uname -m | while read -r one TARGETARCH; do echo $TARGETARCH; done",
     "FROM alpine\nRUN for TARGETARCH in a b; do echo $TARGETARCH; done",
     'FROM alpine\nRUN echo "${TARGETARCH:-$(uname -m)}"',
     "FROM alpine\nRUN echo ${TARGETARCH:=`uname -m`}",
