@@ -24,7 +24,7 @@ const kinds: readonly RegistryKind[] = [
     before: [["a user or an organisation", "user"]],
     flat: true,
     login: () => "docker login",
-    user: "the Docker ID and an access token with Read & Write",
+    user: "the Docker ID and a personal access token that may read and write",
   },
   {
     // https://docs.github.com/en/packages/working-with-a-github-packages-registry/working-with-the-container-registry
