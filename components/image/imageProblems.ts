@@ -7,6 +7,7 @@ import { normalisePlatform } from "../platform";
 import { BuildNetwork, Compression, imageFields, originOf } from "./imageArgs";
 import { checkOutput, plannedOutputProblems } from "./outputProblems";
 import { checkBuilder } from "../builders/builderProblems";
+import { pathProblem } from "../registry/kinds";
 import { parseReference } from "../registry/reference";
 
 /** A context that BuildKit fetches by itself: a URL, or a Git address. */
@@ -272,12 +273,11 @@ function checkRepository(check: Checker, registry: Fields, finished: boolean, at
       `${show(registry.repository)} holds a tag or a digest`,
       "write the repository alone; image.tags is for tags",
     );
-  } else if (parsed.reference.registry === "docker.io" && !registry.repository.includes("/")) {
-    check.add(
-      at("repository"),
-      `${show(registry.repository)} on Docker Hub is one of Docker's own images`,
-      `write "user/${registry.repository}", or name another registry with ${at("address")}`,
-    );
+  } else {
+    const wrong = pathProblem(parsed.reference.registry, registry.repository);
+    const other = `, or name another registry with ${at("address")}`;
+    const fix = `${wrong?.fix}${registry.address === undefined ? other : ""}`;
+    if (wrong) check.add(at("repository"), `${show(registry.repository)} ${wrong.what}`, fix);
   }
 }
 

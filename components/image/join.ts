@@ -1,5 +1,6 @@
 import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
+import { watchDockerfile } from "../dockerfile/watch";
 import { pathsOf, settled } from "../hooks";
 import type { Plan } from "../plan";
 import { fieldPath, uniqueName } from "../scope";
@@ -35,11 +36,18 @@ export interface Parts {
 }
 
 /** What the hooks of an image's resources need to know. */
-export function preflightArgs({ image, name, args, parent, access }: Making): PreflightArgs {
+export function preflightArgs({ image, name, args, plan, parent, access }: Making): PreflightArgs {
+  const path = (field: string) => fieldPath(parent, "image", field);
   return {
     id: uniqueName(name, parent),
     resource: image,
-    path: (field) => fieldPath(parent, "image", field),
+    path,
+    dockerfile: watchDockerfile({
+      resource: image,
+      path,
+      requiredBy: plan.requiredBy,
+      strict: args.verify?.strict ?? false,
+    }),
     registry: repositoryOf(args).apply((text) => text.slice(0, text.indexOf("/"))),
     credentials: args.repository
       ? "aws"

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { hooksSupported, refuseSecrets, settled } from "../hooks";
 import type { BuilderFacts } from "../builders/facts";
 import { inspectBuilder, isNative } from "../builders/facts";
+import type { DockerfileWatch } from "../dockerfile/watch";
 import { explain, type ErrorPlace } from "./explain";
 
 /** What the hooks of an image's resources need to know. */
@@ -19,6 +20,8 @@ export interface PreflightArgs {
   readonly isMissing: (reference: string) => Promise<boolean>;
   /** What stands in the image for everybody to read, by the user's field: none of it may be secret. */
   readonly published: Readonly<Record<string, pulumi.Input<string> | undefined>>;
+  /** Looks at the image's Dockerfile. */
+  readonly dockerfile: DockerfileWatch;
 }
 
 /**
@@ -36,11 +39,13 @@ export function buildHooks(
     `preflight of ${args.id} (${platform})`,
     async ({ newInputs: inputs }) => {
       await refusePublished(args);
-      const facts = await inspectBuilder(builder);
+      const [facts] = await Promise.all([inspectBuilder(builder), args.dockerfile.check(inputs)]);
       const finding = judge(facts, platform, builder, builderPath);
       if (finding.level === "error") throw new Error(finding.text);
       const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
       await log(finding.text, args.resource);
+      if (facts.state === "ready" && !isNative(platform, facts.own))
+        await args.dockerfile.advise(inputs, platform);
       if (!pulumi.runtime.isDryRun()) await announceFirstBuild(args, platform, inputs);
     },
     { onDryRun: true },

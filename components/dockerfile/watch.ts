@@ -1,0 +1,99 @@
+import * as pulumi from "@pulumi/pulumi";
+import { parseReference } from "../registry/reference";
+import type { Access } from "./baseImages";
+import { adviseDockerfile, checkDockerfile, type DockerfileRequest } from "./dockerfile";
+
+/** What is looked at in an image's Dockerfile where a build of it is due. */
+export interface DockerfileWatch {
+  /**
+   * Says what is wrong with the Dockerfile for the planned platforms, once in a run.
+   *
+   * @throws Error where that is an error (`verify.strict`), for each platform, so that none is built
+   */
+  check(inputs: BuildInputs): Promise<void>;
+  /** Says what spares the emulation, where that helps. */
+  advise(inputs: BuildInputs, platform: string): Promise<void>;
+}
+
+/** The inputs of a docker-build Image, as a hook is given them: values, unknowns, and outputs where something is secret. */
+export type BuildInputs = Readonly<Record<string, unknown>> | undefined;
+
+/** What of the image's component is needed. */
+export type WatchArgs = Pick<DockerfileRequest, "requiredBy" | "strict" | "path"> & {
+  /** The component that messages are shown on. */
+  readonly resource: pulumi.Resource;
+};
+
+/** Looks at one image's Dockerfile. All its platforms are built from the same. */
+export function watchDockerfile({ resource, ...args }: WatchArgs): DockerfileWatch {
+  let looked: Promise<readonly string[]> | undefined;
+  const look = async (inputs: BuildInputs) => {
+    const request = { ...requestOf(inputs), ...args, access: await accessOf(inputs) };
+    const { errors, warnings, notes } = await checkDockerfile(request);
+    for (const text of warnings) await pulumi.log.warn(text, resource);
+    for (const text of notes) await pulumi.log.info(text, resource);
+    return errors;
+  };
+  return {
+    async check(inputs) {
+      const errors = await (looked ??= look(inputs));
+      if (errors.length > 0) throw new Error(errors.join("\n"));
+    },
+    async advise(inputs, platform) {
+      const request = { ...requestOf(inputs), ...args, access: () => undefined };
+      const advice = adviseDockerfile(request, platform);
+      if (advice !== undefined) await pulumi.log.info(advice, resource);
+    },
+  };
+}
+
+function requestOf(inputs: BuildInputs = {}) {
+  const { context, dockerfile, buildArgs, target } = inputs as {
+    context?: { location?: unknown; named?: object };
+    dockerfile?: { location?: unknown; inline?: unknown };
+    buildArgs?: Record<string, unknown>;
+    target?: unknown;
+  };
+  // What is decided by something unknown can't be told.
+  const deciding = [context?.location, dockerfile?.location, dockerfile?.inline, target];
+  if (deciding.some((value) => value !== undefined && typeof value !== "string")) return {};
+  // A hook sees what the provider made of the inputs: it fills in empty texts.
+  return {
+    context: known(context?.location) || undefined,
+    location: known(dockerfile?.location) || undefined,
+    inline: known(dockerfile?.inline) || undefined,
+    target: known(target) || undefined,
+    buildArgs: Object.fromEntries(
+      Object.entries(buildArgs ?? {}).map(([name, value]) => [name, known(value)]),
+    ),
+    namedContexts: Object.keys(context?.named ?? {}),
+  };
+}
+
+/** A text that is known; a secret one is refused elsewhere. */
+function known(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The credentials that the builder is given for this build. */
+async function accessOf(inputs: BuildInputs): Promise<Access> {
+  const registries = await plainly(inputs?.registries);
+  const given = (Array.isArray(registries) ? registries : []) as Record<string, unknown>[];
+  const hostOf = (address: unknown) => {
+    const parsed = parseReference(`${String(address)}/any`);
+    return parsed.ok ? parsed.reference.registry : undefined;
+  };
+  return (registry) => {
+    const entry = given.find(({ address }) => hostOf(address) === registry);
+    const [username, password] = [known(entry?.username), known(entry?.password)];
+    return password === undefined ? undefined : { username, password };
+  };
+}
+
+/** A value, also where it is secret; undefined where it is unknown, as credentials may be in a preview. */
+function plainly(value: unknown): Promise<unknown> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 1000, undefined).unref();
+    void pulumi.output([value]).apply(([given]) => resolve(given));
+  });
+}
