@@ -34,9 +34,7 @@ export function ensureBuilder(
 async function made(builder: BuilderArgs, place: EnsurePlace): Promise<BuilderFacts> {
   const facts = await inspectBuilder(builder.name);
   if (facts.state === "missing" && builder.driver !== undefined) return create(builder, place);
-  if (facts.state === "stopped" && difference(facts, builder) === undefined)
-    return boot(builder, place);
-  return facts;
+  return running(facts, builder, place);
 }
 
 async function create(builder: BuilderArgs, place: EnsurePlace): Promise<BuilderFacts> {
@@ -50,8 +48,8 @@ async function create(builder: BuilderArgs, place: EnsurePlace): Promise<Builder
       `${place.path}: ${words} can't be made (${run.detail}); mend that, or name a builder that is there`,
     );
   }
-  let facts = await inspectBuilder(builder.name);
-  if (!ours) return facts.state === "stopped" ? boot(builder, place) : facts;
+  const facts = await inspectBuilder(builder.name);
+  if (!ours) return running(facts, builder, place);
   const record: Created = {
     kind: "builder",
     name: builder.name,
@@ -59,14 +57,24 @@ async function create(builder: BuilderArgs, place: EnsurePlace): Promise<Builder
     endpoints: "endpoints" in facts ? facts.endpoints : endpoints,
   };
   remember(record);
-  await place.say(`made ${words}; it stays on this machine`);
-  if (facts.state === "stopped") facts = await boot(builder, place);
   if (facts.state === "unreachable" && builder.driver === BuilderDriver.Remote) {
     // Left there, it would stand in the way of the address put right.
     const removed = await docker(["buildx", "rm", "--timeout", "1s", builder.name], limits.create);
     if (removed.ok) forget(record);
+    return facts;
   }
-  return facts;
+  await place.say(`made ${words}; it stays on this machine`);
+  return running(facts, builder, place);
+}
+
+/** Starts a builder that is stopped, unless it is another one than was stated. */
+async function running(
+  facts: BuilderFacts,
+  builder: BuilderArgs,
+  place: EnsurePlace,
+): Promise<BuilderFacts> {
+  const stopped = facts.state === "stopped" && difference(facts, builder) === undefined;
+  return stopped ? boot(builder, place) : facts;
 }
 
 async function boot(builder: BuilderArgs, place: EnsurePlace): Promise<BuilderFacts> {
