@@ -1,47 +1,46 @@
-import { execFile } from "node:child_process";
+import { docker } from "./docker";
+
+/** A builder that this machine knows. */
+interface Known {
+  readonly name: string;
+  readonly driver: string;
+  /** Where each of its nodes is. */
+  readonly endpoints: readonly string[];
+}
 
 /** What a buildx builder can do, as `docker buildx inspect` says it. */
 export type BuilderFacts =
-  | {
+  | (Known & {
       readonly state: "ready";
-      readonly name: string;
-      readonly driver: string;
       readonly platforms: readonly string[];
       /** The own platform of each node; what else a node offers is emulated. */
       readonly own: readonly string[];
-    }
+    })
+  /** It is there and isn't running: the first build starts it. A remote one is never in this state. */
+  | (Known & { readonly state: "stopped" })
+  /** It is there, and doesn't answer. */
+  | (Known & { readonly state: "unreachable"; readonly detail: string })
   /** No builder of that name on this machine. */
   | { readonly state: "missing"; readonly name: string }
-  /** It is there, and doesn't answer. */
-  | { readonly state: "unreachable"; readonly endpoint: string; readonly detail: string }
   /** Neither the Docker client nor buildx can be started here, so nothing can be told. */
   | { readonly state: "unknown"; readonly detail: string };
 
 /** How long a builder may take to answer, in milliseconds. Starting the client takes its part of two seconds. */
-const patience = 1500;
+export const patience = 1500;
 
 /** Asks a builder what it can do; the selected one where no name is given. Takes two seconds at most. */
-export function inspectBuilder(name?: string): Promise<BuilderFacts> {
-  const args = [
-    "buildx",
-    "inspect",
-    ...(name === undefined ? [] : [name]),
-    "--timeout",
-    `${patience}ms`,
-  ];
-  return new Promise((resolve) => {
-    execFile("docker", args, { timeout: patience + 500 }, (error, stdout, stderr) => {
-      if (error === null) return resolve(parseInspect(stdout));
-      const absent = /no builder "(.*)" found/.exec(stderr)?.[1];
-      if (absent !== undefined) return resolve({ state: "missing", name: absent });
-      // buildx tells of a silent builder by itself, within its own time: here the client is what is slow, on a busy machine.
-      if (error.killed) {
-        return resolve({ state: "unknown", detail: "docker took more than 2 seconds to answer" });
-      }
-      const detail = error.code === "ENOENT" ? "there is no docker command" : lastLine(stderr);
-      return resolve({ state: "unknown", detail });
-    });
-  });
+export async function inspectBuilder(name?: string): Promise<BuilderFacts> {
+  const named = name === undefined ? [] : [name];
+  const asked = await docker(
+    ["buildx", "inspect", ...named, "--timeout", `${patience}ms`],
+    patience + 500,
+  );
+  if (asked.ok) return parseInspect(asked.stdout);
+  const absent = /no builder "(.*)" found/.exec(asked.stderr)?.[1];
+  if (absent !== undefined) return { state: "missing", name: absent };
+  // buildx tells of a silent builder by itself, within its own time: here the client is what is slow, on a busy machine.
+  const detail = asked.late ? "docker took more than 2 seconds to answer" : asked.detail;
+  return { state: "unknown", detail };
 }
 
 /** Reads what `docker buildx inspect` prints. It exits with 0 for a dead builder, so the status is what counts. */
@@ -51,7 +50,11 @@ export function parseInspect(text: string): BuilderFacts {
     .filter((part) => part.trim() !== "");
   const field = (part: string, key: string) =>
     new RegExp(`^${key}:[ \\t]*(.*)$`, "m").exec(part)?.[1]?.trim() ?? "";
-  const name = field(head, "Name");
+  const known: Known = {
+    name: field(head, "Name"),
+    driver: field(head, "Driver"),
+    endpoints: nodes.map((node) => field(node, "Endpoint")).filter(Boolean),
+  };
   const running = nodes.filter((node) => field(node, "Status") === "running");
   if (running.length > 0) {
     // A star marks platforms that the user chose for a node.
@@ -63,21 +66,21 @@ export function parseInspect(text: string): BuilderFacts {
     );
     return {
       state: "ready",
-      name,
-      driver: field(head, "Driver"),
+      ...known,
       platforms: [...new Set(offered.flat())],
       // BuildKit lists a node's own platform first; the emulated ones look just like it.
       own: offered.flatMap((platforms) => platforms.slice(0, 1)),
     };
   }
-  const node = nodes[0] ?? "";
+  const error = nodes.map((node) => field(node, "Error")).find(Boolean) ?? field(head, "Error");
+  const status = field(nodes[0] ?? "", "Status");
+  // Only a remote builder has nobody who starts it. What has an error instead of a status can't be asked.
+  if (error === "" && status !== "" && known.driver !== "remote")
+    return { state: "stopped", ...known };
   return {
     state: "unreachable",
-    endpoint: field(node, "Endpoint"),
-    detail:
-      field(node, "Error") ||
-      field(head, "Error") ||
-      `its status is ${field(node, "Status") || "unknown"}`,
+    ...known,
+    detail: error || `its status is ${status || "unknown"}`,
   };
 }
 
@@ -94,8 +97,4 @@ export function isNative(platform: string, own: readonly string[]): boolean {
   return own
     .map(architecture)
     .some((node) => node === wanted || (ancestors[node]?.includes(wanted) ?? false));
-}
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) ?? "";
 }

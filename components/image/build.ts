@@ -115,7 +115,7 @@ function platformImage(
       parent: image,
       // What was released may still run somewhere, and by digest it may be somebody else's too.
       retainOnDelete: true,
-      hooks: buildHooks(preflight, platform, builder?.name, builderPath),
+      hooks: buildHooks(preflight, platform, builder, builderPath),
     },
   );
 }

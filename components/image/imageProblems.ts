@@ -6,7 +6,7 @@ import { show } from "../errors";
 import { normalisePlatform } from "../platform";
 import { BuildNetwork, Compression, imageFields, originOf } from "./imageArgs";
 import { checkOutput, plannedOutputProblems } from "./outputProblems";
-import { checkBuilder } from "../builders/builderProblems";
+import { checkBuilder, checkSameBuilders } from "../builders/builderProblems";
 import { pathProblem } from "../registry/kinds";
 import { parseReference } from "../registry/reference";
 
@@ -206,6 +206,7 @@ function checkBuilders(check: Checker, args: Fields, at: At): void {
   if (args.builder !== undefined) {
     check.add(at("builders"), `is given next to ${at("builder")}`, "keep one of them");
   }
+  checkSameBuilders(check, args.builders, at("builders"));
   const spelt = Object.keys(args.builders).map(normalisePlatform);
   for (const [nth, [platform, builder]] of Object.entries(args.builders).entries()) {
     const path = at(`builders["${platform}"]`);

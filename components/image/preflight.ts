@@ -1,7 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hooksSupported, refuseSecrets, settled } from "../hooks";
-import type { BuilderFacts } from "../builders/facts";
-import { inspectBuilder, isNative } from "../builders/facts";
+import type { BuilderArgs } from "../builders/builderArgs";
+import { difference, inWords } from "../builders/definition";
+import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emulators";
+import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
+import { type BuilderFacts, isNative } from "../builders/facts";
 import type { DockerfileWatch } from "../dockerfile/watch";
 import { explain, type ErrorPlace } from "./explain";
 
@@ -31,7 +34,7 @@ export interface PreflightArgs {
 export function buildHooks(
   args: PreflightArgs,
   platform: string,
-  builder: string | undefined,
+  builder: BuilderArgs | undefined,
   builderPath: string,
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
@@ -39,7 +42,15 @@ export function buildHooks(
     `preflight of ${args.id} (${platform})`,
     async ({ newInputs: inputs }) => {
       await refusePublished(args);
-      const [facts] = await Promise.all([inspectBuilder(builder), args.dockerfile.check(inputs)]);
+      const place: EnsurePlace = {
+        path: builderPath,
+        preview: pulumi.runtime.isDryRun(),
+        say: (text) => pulumi.log.info(text, args.resource),
+      };
+      const [facts] = await Promise.all([
+        makeSure(platform, builder, place),
+        args.dockerfile.check(inputs),
+      ]);
       const finding = judge(facts, platform, builder, builderPath);
       if (finding.level === "error") throw new Error(finding.text);
       const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
@@ -53,7 +64,7 @@ export function buildHooks(
   return {
     beforeCreate: [before],
     beforeUpdate: [before],
-    onError: [explainer(args, platform, builder)],
+    onError: [explainer(args, platform, builder?.name)],
   };
 }
 
@@ -63,30 +74,72 @@ export function indexHooks(args: PreflightArgs, tag: string): pulumi.ResourceHoo
   return { onError: [explainer(args, `the index ${tag}`, undefined)] };
 }
 
+/** The builder's facts after what may be done for it was done. */
+async function makeSure(
+  platform: string,
+  builder: BuilderArgs | undefined,
+  place: EnsurePlace,
+): Promise<BuilderFacts> {
+  const facts = await ensureBuilder(builder, place);
+  const lacking =
+    !place.preview &&
+    builder?.installEmulators === true &&
+    facts.state === "ready" &&
+    difference(facts, builder) === undefined &&
+    !facts.platforms.includes(platform) &&
+    reachesKernel(facts);
+  return lacking ? ensureEmulator(facts, platform, builder, place) : facts;
+}
+
 interface Finding {
   readonly level: "info" | "warn" | "error";
   readonly text: string;
 }
 
+/** The simplest builder that does: what fixes name. */
+const simplest = `{ name: "multi", driver: "docker-container" }`;
+
 /** What a builder's facts mean for a build that is due. */
 export function judge(
   facts: BuilderFacts,
   platform: string,
-  builder: string | undefined,
+  builder: BuilderArgs | undefined,
   builderPath: string,
   preview: boolean = pulumi.runtime.isDryRun(),
 ): Finding {
+  const other = builder && difference(facts, builder);
+  if (other !== undefined) {
+    return {
+      level: "error",
+      text: `${builderPath}: builder "${builder!.name}" ${other}; what is there is never changed: state that, name another one, or remove it with \`docker buildx rm ${builder!.name}\``,
+    };
+  }
+  const who = builder === undefined ? "the selected builder" : `builder "${builder.name}"`;
   switch (facts.state) {
     case "missing":
+      if (preview && builder?.driver !== undefined) {
+        const endpoints = builder.endpoint === undefined ? [] : [builder.endpoint];
+        return {
+          level: "info",
+          text: `building ${platform} on builder "${facts.name}", which \`pulumi up\` makes first (${inWords(builder.driver, endpoints)})`,
+        };
+      }
       // Machines that only preview, as in the CI of a pull request, often have no builder.
       return {
         level: preview ? "warn" : "error",
-        text: `${builderPath}: there is no builder "${facts.name}" on this machine; \`docker buildx ls\` lists them, and \`docker buildx create --name ${facts.name} --driver docker-container\` makes it`,
+        text: `${builderPath}: there is no builder "${facts.name}" on this machine; \`docker buildx ls\` lists them, and ${builderPath}.driver: "docker-container" has it made`,
       };
-    case "unreachable":
+    case "unreachable": {
+      const at = facts.endpoints.length === 0 ? "" : ` at ${facts.endpoints.join(", ")}`;
       return {
         level: "error",
-        text: `${builderPath}: ${builder === undefined ? "the selected builder" : `builder "${builder}"`} doesn't answer${facts.endpoint === "" ? "" : ` at ${facts.endpoint}`} (${facts.detail}); start it, or name another one`,
+        text: `${builderPath}: ${who} doesn't answer${at} (${facts.detail}); ${wayTo(facts.endpoints[0])}, or name another one`,
+      };
+    }
+    case "stopped":
+      return {
+        level: "info",
+        text: `building ${platform} on ${who}, which isn't running: \`pulumi up\` starts it`,
       };
     case "unknown":
       return {
@@ -97,7 +150,7 @@ export function judge(
       if (facts.driver === "docker" && builder !== undefined) {
         return {
           level: "error",
-          text: `${builderPath}: builder "${builder}" has the docker driver, which can't push images of this kind; make one with \`docker buildx create --name multi --driver docker-container\`, and name that`,
+          text: `${builderPath}: builder "${builder.name}" has the docker driver, which can't push images of this kind; write ${simplest}`,
         };
       }
       if (facts.driver === "docker" || facts.driver === "") {
@@ -106,17 +159,46 @@ export function judge(
           text: `building ${platform} with any builder that isn't of the docker driver`,
         };
       }
-      if (!facts.platforms.includes(platform)) {
-        return {
-          level: "error",
-          text: `${builderPath}: builder "${facts.name}" doesn't offer ${platform}, only ${facts.platforms.join(", ")}; register QEMU on its machine with \`docker run --privileged --rm tonistiigi/binfmt --install ${platform.split("/")[1]}\` and restart it, or name a native builder`,
-        };
-      }
+      if (!facts.platforms.includes(platform))
+        return judgeLacking(facts, platform, builder, builderPath, preview);
       return {
         level: "info",
         text: `building ${platform} ${isNative(platform, facts.own) ? "natively" : "emulated by QEMU"} on builder "${facts.name}"`,
       };
   }
+}
+
+/** What to look at where a builder at this address doesn't answer. */
+function wayTo(endpoint = ""): string {
+  const host = /^ssh:\/\/([^/:]+)/.exec(endpoint)?.[1];
+  if (host !== undefined)
+    return `see that \`ssh ${host} buildctl debug workers\` works without a question`;
+  return endpoint.startsWith("tcp://")
+    ? "start it, and see that both sides mean the same TLS"
+    : "start it";
+}
+
+function judgeLacking(
+  facts: BuilderFacts & { state: "ready" },
+  platform: string,
+  builder: BuilderArgs | undefined,
+  builderPath: string,
+  preview: boolean,
+): Finding {
+  const lacks = `builder "${facts.name}" doesn't offer ${platform}, only ${facts.platforms.join(", ")}`;
+  const asked = builder?.installEmulators === true;
+  if (asked && preview && reachesKernel(facts))
+    return { level: "info", text: `${lacks}: \`pulumi up\` registers QEMU for it first` };
+  const byHand = `register QEMU on its machine with \`${emulatorCommand(platform)}\``;
+  const fix =
+    builder !== undefined && !asked && reachesKernel(facts)
+      ? `${builderPath}.installEmulators: true has QEMU registered for it`
+      : byHand;
+  const why = asked ? " (from here, QEMU can't be registered there)" : "";
+  return {
+    level: "error",
+    text: `${builderPath}: ${lacks}${why}; ${fix}, or name a native builder`,
+  };
 }
 
 /** BuildKit calls a cache that isn't there yet an ERROR, in the middle of a build that goes on. */

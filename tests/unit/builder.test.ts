@@ -1,4 +1,7 @@
-import { isNative, parseInspect } from "../../components/builders/facts";
+import type { BuilderArgs } from "../../components/builders/builderArgs";
+import { createArguments, difference } from "../../components/builders/definition";
+import { type BuilderFacts, isNative, parseInspect } from "../../components/builders/facts";
+import { judge } from "../../components/image/preflight";
 
 // What `docker buildx inspect` of buildx 0.38 printed for a remote builder, shortened at the end.
 const running = `Name:          v1
@@ -20,6 +23,7 @@ it("a running builder is ready, with its platforms", () => {
     state: "ready",
     name: "v1",
     driver: "remote",
+    endpoints: ["tcp://127.0.0.1:5556"],
     platforms: ["linux/amd64", "linux/amd64/v2", "linux/amd64/v3", "linux/arm64", "linux/386"],
     own: ["linux/amd64"],
   });
@@ -53,8 +57,40 @@ Status:   inactive
 `;
   expect(parseInspect(dead)).toEqual({
     state: "unreachable",
-    endpoint: "tcp://127.0.0.1:5999",
+    name: "dead",
+    driver: "remote",
+    endpoints: ["tcp://127.0.0.1:5999"],
     detail: "its status is inactive",
+  });
+});
+
+// What buildx 0.38 printed for a builder in a container that nobody has started yet.
+const inactive = `Name:          dc1
+Driver:        docker-container
+Last Activity: 2026-11-25 02:27:12 +0000 UTC
+
+Nodes:
+Name:                  dc10
+Endpoint:              unix:///run/docker.sock
+Status:                inactive
+BuildKit daemon flags: --allow-insecure-entitlement=network.host
+`;
+
+it("a builder in a container that isn't running is stopped, which is no fault", () => {
+  expect(parseInspect(inactive)).toEqual({
+    state: "stopped",
+    name: "dc1",
+    driver: "docker-container",
+    endpoints: ["unix:///run/docker.sock"],
+  });
+  expect(parseInspect(inactive.replace("inactive", "stopped"))).toMatchObject({ state: "stopped" });
+});
+
+it("a builder in a container whose engine doesn't answer is unreachable", () => {
+  const failed = inactive.replace(/Status:.*/, "Error: failed to connect to the docker API");
+  expect(parseInspect(failed)).toMatchObject({
+    state: "unreachable",
+    detail: "failed to connect to the docker API",
   });
 });
 
@@ -74,4 +110,117 @@ it("a node's own platform and its 32-bit ancestor are native, on whichever node"
   expect(isNative("linux/arm64", ["linux/amd64"])).toBe(false);
   expect(isNative("linux/arm64", ["linux/amd64", "linux/arm64"])).toBe(true);
   expect(isNative("linux/arm/v7", ["linux/arm64"])).toBe(true);
+});
+
+describe("what is asked of buildx", () => {
+  it("a builder in a container, by what is stated and without selecting it", () => {
+    const builder: BuilderArgs = {
+      name: "multi",
+      driver: "docker-container",
+      endpoint: "my-context",
+      driverOptions: { network: "host", "env.NO_PROXY": "a,b" },
+      config: "/etc/buildkitd.toml",
+    };
+    expect(createArguments(builder)).toEqual([
+      "create",
+      ...["--name", "multi", "--driver", "docker-container"],
+      ...["--driver-opt", "network=host", "--driver-opt", `"env.NO_PROXY=a,b"`],
+      ...["--buildkitd-config", "/etc/buildkitd.toml", "my-context"],
+    ]);
+  });
+
+  it("a remote one, with the absolute paths that buildx wants, and no longer wait than two seconds", () => {
+    const tls = { ca: "ca.pem", certificate: "cert.pem", key: "/key.pem", serverName: "b" };
+    const endpoint = "tcp://10.0.0.5:1234";
+    expect(createArguments({ name: "far", driver: "remote", endpoint, tls })).toEqual([
+      "create",
+      ...["--name", "far", "--driver", "remote"],
+      ...["--driver-opt", `cacert=${process.cwd()}/ca.pem`],
+      ...["--driver-opt", `cert=${process.cwd()}/cert.pem`],
+      ...["--driver-opt", "key=/key.pem", "--driver-opt", "servername=b"],
+      ...["--timeout", "1500ms", endpoint],
+    ]);
+  });
+});
+
+describe("a builder that is there", () => {
+  const facts = parseInspect(running);
+  const named = (fields: Partial<BuilderArgs>): BuilderArgs => ({ name: "v1", ...fields });
+
+  it("is as stated where driver and address are, and where neither is", () => {
+    expect(difference(facts, named({}))).toBeUndefined();
+    const same = named({ driver: "remote", endpoint: "tcp://127.0.0.1:5556" });
+    expect(difference(facts, same)).toBeUndefined();
+    const current = named({ driver: "docker-container" });
+    expect(difference(parseInspect(inactive), current)).toBeUndefined();
+    expect(difference(parseInspect(inactive), { ...current, endpoint: "default" })).toBeUndefined();
+  });
+
+  it("is told with both, where driver or address differ", () => {
+    expect(difference(facts, named({ driver: "remote", endpoint: "tcp://b:1" }))).toBe(
+      "is there already as remote at tcp://127.0.0.1:5556, and stated as remote at tcp://b:1",
+    );
+    expect(difference(facts, named({ driver: "docker-container" }))).toMatch(
+      /as remote at .*stated as docker-container$/,
+    );
+  });
+});
+
+describe("what a preview says of a builder", () => {
+  const ready = parseInspect(running);
+  const path = "image.builder";
+  const container: BuilderArgs = { name: "multi", driver: "docker-container" };
+  const say = (facts: BuilderFacts, platform: string, builder?: BuilderArgs, preview = true) => {
+    const { level, text } = judge(facts, platform, builder, path, preview);
+    return `${level}: ${text}`;
+  };
+
+  it("one that isn't there is made by up where its driver is stated, and is a warning where it isn't", () => {
+    const missing: BuilderFacts = { state: "missing", name: "multi" };
+    expect(say(missing, "linux/arm64", container)).toBe(
+      'info: building linux/arm64 on builder "multi", which `pulumi up` makes first (docker-container)',
+    );
+    const bare = { name: "multi" };
+    expect(say(missing, "linux/arm64", bare)).toMatch(/^warn: .*image\.builder\.driver:/);
+    expect(say(missing, "linux/arm64", bare, false)).toMatch(/^error: /);
+  });
+
+  it("one that is stopped is started by up", () => {
+    const args = { ...container, name: "dc1" };
+    expect(say(parseInspect(inactive), "linux/arm64", args)).toMatch(/^info: .*starts it$/);
+  });
+
+  it("one of the docker driver can't be used, and the fix is one that is made", () => {
+    const engine: BuilderFacts = { ...ready, driver: "docker" } as BuilderFacts;
+    expect(say(engine, "linux/amd64", { name: "v1" })).toMatch(
+      /^error: .*docker driver.*write \{ name: "multi", driver: "docker-container" \}$/,
+    );
+  });
+
+  it("a platform that it doesn't offer is refused, with what is within reach as the fix", () => {
+    const lacking = (endpoint: string, fields: Partial<BuilderArgs>) =>
+      say({ ...ready, endpoints: [endpoint] } as BuilderFacts, "linux/s390x", {
+        name: "v1",
+        ...fields,
+      });
+    const emulators = { installEmulators: true };
+    expect(lacking("unix:///b.sock", {})).toMatch(
+      /^error: .*image\.builder\.installEmulators: true/,
+    );
+    expect(lacking("unix:///b.sock", emulators)).toMatch(/^info: .*registers QEMU for it first$/);
+    expect(lacking("tcp://b:1", {})).toMatch(/^error: .*on its machine with `docker run .*s390x`/);
+    expect(lacking("tcp://b:1", emulators)).toMatch(
+      /^error: .*from here, QEMU can't be registered/,
+    );
+  });
+
+  it("one that doesn't answer over SSH is to be asked by hand", () => {
+    const far: BuilderFacts = {
+      ...{ state: "unreachable", name: "v1", driver: "remote" },
+      ...{ endpoints: ["ssh://me@far:22"], detail: "its status is inactive" },
+    } as BuilderFacts;
+    expect(say(far, "linux/amd64", { name: "v1" })).toMatch(
+      /^error: .*doesn't answer at ssh:\/\/me@far:22 .*`ssh me@far buildctl debug workers`/,
+    );
+  });
 });
