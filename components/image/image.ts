@@ -128,6 +128,7 @@ function take(
       name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", "ref")}`,
       reference: ref,
       requiredBy: plan.requiredBy,
+      verify: args.verify,
       ...access,
     },
     { parent: image },
@@ -208,6 +209,7 @@ function build(
       reference,
       requiredBy: plan.requiredBy,
       images: Object.fromEntries(digests),
+      verify: args.verify,
       ...access,
     },
     { parent: image },
@@ -331,10 +333,10 @@ function indexOf(
 
 function withRef(
   reference: string,
-  image: { platform: string; digest: string; size: number },
+  { platform, digest, size }: { platform: string; digest: string; size: number },
 ): PlatformImage {
   const repository = reference.slice(0, reference.indexOf("@"));
-  return { ...image, ref: `${repository}@${image.digest}` };
+  return { platform, digest, size, ref: `${repository}@${digest}` };
 }
 
 function digestOf(reference: string): string {
