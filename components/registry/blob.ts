@@ -55,10 +55,7 @@ export class BlobStream extends Readable {
   }
 
   #arm(): void {
-    this.#timer = setTimeout(
-      () => this.#breakOff(`no byte in ${this.idle / 1000} s`),
-      this.idle,
-    );
+    this.#timer = setTimeout(() => this.#breakOff(`no byte in ${this.idle / 1000} s`), this.idle);
   }
 
   #disarm(): void {

@@ -82,7 +82,7 @@ async function readImage(image: HeldImage, layerOf: (digest: string) => Layer): 
     const found = await new Start(image, files).follow(words[0]!, []);
     if (here.length === image.layers.length || found.code) return found;
     return {
-      warning: `${image.layers.length - here.length} layers lie outside the registry, and nothing that is started was found in the others`,
+      warning: `some of its layers lie outside the registry, and nothing that is started was found in the others`,
     };
   } catch (error) {
     if (!(error instanceof TooMuch)) throw error;
@@ -112,7 +112,9 @@ class Start {
     const { Env, WorkingDir } = image.config;
     this.#folder = posix.resolve("/", WorkingDir || "/");
     const stated = (Env ?? []).find((line) => line.startsWith("PATH="))?.slice("PATH=".length);
-    this.#path = (stated ?? defaultPath).split(":").map((each) => posix.resolve(this.#folder, each));
+    this.#path = (stated ?? defaultPath)
+      .split(":")
+      .map((each) => posix.resolve(this.#folder, each));
   }
 
   /**

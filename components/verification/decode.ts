@@ -1,7 +1,9 @@
 import { createGunzip } from "node:zlib";
 import { Decompress } from "fzstd";
 
-type Decoder = NodeJS.ReadWriteStream | ((source: AsyncIterable<Buffer>) => AsyncIterable<Buffer>);
+/** A step of a pipeline. */
+export type Decoder =
+  NodeJS.ReadWriteStream | ((source: AsyncIterable<Buffer>) => AsyncIterable<Buffer>);
 
 /** zstd's own limit for what nobody asked more memory for. */
 const largestWindow = 128 << 20;
@@ -26,7 +28,9 @@ export function decoderFor(first: Buffer): Decoder | undefined {
 /** Node 20 has no zstd. In small pieces, for a block of four bytes may stand for 128 KiB. */
 async function* unzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let ready: Buffer[] = [];
-  const zstd = new Decompress((data) => ready.push(Buffer.from(data.buffer, data.byteOffset, data.length)));
+  const zstd = new Decompress((data) =>
+    ready.push(Buffer.from(data.buffer, data.byteOffset, data.length)),
+  );
   const take = () => {
     const given = ready;
     ready = [];
@@ -48,5 +52,6 @@ function checkWindow(first: Buffer): void {
   if (first.readUInt32LE(0) !== 0xfd2fb528 || flags & 0x20) return;
   const base = 2 ** (10 + (window >> 3));
   const size = base + (base / 8) * (window & 7);
-  if (size > largestWindow) throw new Error(`unpacking it takes ${size >> 20} MiB of memory`);
+  if (size > largestWindow)
+    throw new Error(`unpacking it takes ${Math.round(size / 2 ** 20)} MiB of memory`);
 }

@@ -108,5 +108,7 @@ function helperFolder(): string {
     if (spawnSync(file, ["erase"]).status === 0) return folder;
     rmSync(folder, { recursive: true });
   }
-  throw new Refusal("no folder for a credential helper: the temporary and the home folder are all read-only or not executable");
+  throw new Refusal(
+    "no folder for a credential helper: the temporary and the home folder are all read-only or not executable",
+  );
 }

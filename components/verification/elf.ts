@@ -6,7 +6,12 @@ export const headSize = 256;
 
 /** A file that may be started, by its first bytes. */
 export type Head =
-  | { readonly kind: "elf"; readonly machine: number; readonly bits: 32 | 64; readonly little: boolean }
+  | {
+      readonly kind: "elf";
+      readonly machine: number;
+      readonly bits: 32 | 64;
+      readonly little: boolean;
+    }
   | { readonly kind: "script"; readonly interpreter: string; readonly argument: string }
   /** `name`: of a format that is known and that Linux doesn't run by itself. */
   | { readonly kind: "other"; readonly name?: string };
@@ -53,7 +58,11 @@ export function readHead(head: Buffer): Head {
 }
 
 /** The architecture of an ELF file in OCI's words, or undefined. */
-export function architectureOf({ machine, bits, little }: Head & { kind: "elf" }): string | undefined {
+export function architectureOf({
+  machine,
+  bits,
+  little,
+}: Head & { kind: "elf" }): string | undefined {
   return Object.keys(machines).find((name) => {
     const known = machines[name]!;
     return (
@@ -83,7 +92,8 @@ export function runs(platform: string, architecture: string | undefined): "yes" 
 function formatOf(head: Buffer): string | undefined {
   if (head.length < 4) return undefined;
   const magic = head.readUInt32BE(0);
-  if ([0xcffaedfe, 0xcefaedfe, 0xfeedface, 0xfeedfacf].includes(magic)) return "a program for macOS";
+  if ([0xcffaedfe, 0xcefaedfe, 0xfeedface, 0xfeedfacf].includes(magic))
+    return "a program for macOS";
   if (head.toString("latin1", 0, 2) === "MZ") return "a program for Windows";
   return magic === 0x0061736d ? "WebAssembly" : undefined;
 }

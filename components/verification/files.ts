@@ -39,7 +39,7 @@ export class Files {
     const search = paths.length > 1;
     let alive = [...new Set(paths)];
     let links = 0;
-    for (let at = from; at < this.layers.length && alive.length > 0; ) {
+    for (let at = from; at < this.layers.length && alive.length > 0;) {
       const layer = this.layers[at]!;
       const hit = await layer.read(() => firstOf(alive, (path) => look(layer, path)));
       if (!hit) {

@@ -75,7 +75,8 @@ export class Gate {
     this.report = pulumi.unsecret(command.stdout).apply(parseReport);
     // What a command prints while it runs is gone from the display when it ends. A doubt stays, and so is told in every run.
     this.report.apply(async ({ warnings = [] }) => {
-      for (const warning of warnings) await pulumi.log.warn(`${args.name}: ${warning}`, opts.parent);
+      for (const warning of warnings)
+        await pulumi.log.warn(`${args.name}: ${warning}`, opts.parent);
     });
   }
 

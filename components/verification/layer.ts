@@ -1,10 +1,11 @@
 import { createHash, type Hash } from "node:crypto";
 import { posix } from "node:path";
 import { pipeline, type Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Entry as TarEntry, extract, type Headers } from "tar-stream";
 import { BrokenOff } from "../registry/blob";
 import { Refusal } from "../registry/refusal";
-import { decoderFor } from "./decode";
+import { type Decoder, decoderFor } from "./decode";
 import { headSize } from "./elf";
 
 /** What lies under a path in one layer. */
@@ -99,6 +100,7 @@ export class Layer {
         this.close();
         // From its beginning: what is known stays known.
         if (!(error instanceof BrokenOff) || attempt === 3) throw error;
+        await sleep(250 * attempt);
       }
     }
   }
@@ -167,13 +169,19 @@ class Transfer {
       if (done) break;
       first.push(value);
     }
-    return new Transfer(blob, first, chunks, digest, meter);
+    try {
+      const decoder = decoderFor(Buffer.concat(first));
+      return new Transfer(blob, first, chunks, decoder, digest, meter);
+    } catch (error) {
+      throw blame(error, digest);
+    }
   }
 
   private constructor(
     blob: Readable,
     first: readonly Buffer[],
     rest: AsyncIterator<Buffer>,
+    decoder: Decoder | undefined,
     digest: string,
     meter: Meter,
   ) {
@@ -195,7 +203,6 @@ class Transfer {
     };
     const tar = extract({ allowUnknownFormat: true });
     this.#entries = tar[Symbol.asyncIterator]();
-    const decoder = decoderFor(Buffer.concat(first));
     const steps = [measured, ...(decoder ? [decoder] : []), tar] as NodeJS.ReadWriteStream[];
     this.#done = new Promise((resolve) => void pipeline(steps, resolve));
   }
@@ -207,14 +214,13 @@ class Transfer {
       const { value, done } = await this.#entries.next();
       if (!done) {
         const entry = (this.#last = value);
-        return { headers: entry.header, head: () => headOf(entry) };
+        return { headers: entry.header, head: () => headOf(entry).catch(this.#fail) };
       }
     } catch (error) {
-      // What broke first is what the user wants to hear of.
-      throw this.#blame((await this.#done) ?? error);
+      return this.#fail(error);
     }
     const error = await this.#done;
-    if (error) throw this.#blame(error);
+    if (error) throw blame(error, this.#digest);
     const digest = `sha256:${this.#hash.digest("hex")}`;
     if (digest === this.#digest) return undefined;
     throw new Refusal(
@@ -226,12 +232,17 @@ class Transfer {
     this.#blob.destroy();
   }
 
-  #blame(error: unknown): Error {
-    if (error instanceof Refusal || error instanceof TooMuch) return error;
-    return new Refusal(
-      `layer ${this.#digest} can't be read (${(error as Error).message}): build and push it again`,
-    );
-  }
+  /** What broke first is what the user wants to hear of. */
+  readonly #fail = async (error: unknown): Promise<never> => {
+    throw blame((await this.#done) ?? error, this.#digest);
+  };
+}
+
+function blame(error: unknown, digest: string): Error {
+  if (error instanceof Refusal || error instanceof TooMuch) return error;
+  return new Refusal(
+    `layer ${digest} can't be read (${(error as Error).message}): build and push it again, or set verify.depth to "manifest", which reads no layers`,
+  );
 }
 
 /** A file's first bytes; what follows waits. */
@@ -248,6 +259,7 @@ function headOf(entry: TarEntry): Promise<Buffer> {
       entry.pause();
       give();
     });
-    entry.on("end", give).on("error", reject).on("close", give);
+    entry.on("end", give).on("error", reject);
+    entry.on("close", () => reject(new Error("it is cut short")));
   });
 }

@@ -67,8 +67,7 @@ async function sweep(docker: Docker): Promise<void> {
   );
   for (const line of said.stdout.split("\n").filter(Boolean)) {
     const [id = "", until] = line.split(" ");
-    if (Number(until) < Date.now() / 1000)
-      await docker.run(["rm", "--force", "--volumes", id], 30);
+    if (Number(until) < Date.now() / 1000) await docker.run(["rm", "--force", "--volumes", id], 30);
   }
 }
 

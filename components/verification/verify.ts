@@ -21,7 +21,11 @@ export interface Plan {
  *
  * @throws Refusal with every difference
  */
-export async function verify(plan: Plan, access: Access = {}, options: Options = {}): Promise<Held> {
+export async function verify(
+  plan: Plan,
+  access: Access = {},
+  options: Options = {},
+): Promise<Held> {
   const { reference, platforms, images = {}, requiredBy = {}, exact = false } = plan;
   const built = Object.keys(images).length > 0;
   const held = await inspect(reference, access, {

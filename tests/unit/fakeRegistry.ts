@@ -69,7 +69,11 @@ export class FakeRegistry {
       const chunk = body.subarray(at, at + piece);
       const wait = !response.write(chunk);
       this.served.set(path, (this.served.get(path) ?? 0) + chunk.length);
-      if (wait) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+      if (wait)
+        await new Promise<void>((resolve) => {
+          const go = () => resolve(void response.off("drain", go).off("close", go));
+          response.on("drain", go).on("close", go);
+        });
     }
     response.end();
   }
