@@ -1,14 +1,23 @@
-import { join, relative } from "node:path";
+import { extname, join, relative } from "node:path";
 
 /**
- * A module of this package, with a `main`, as the inputs of a command. Its path is relative to the program's folder, where commands
- * run, so that another checkout is no change; and it is in the environment, which is no tracked input, because a command line
- * stands in errors.
+ * What a command's `node -` reads. It loads a program from this package: modules that import each other, and libraries that read
+ * layers, are no text for stdin, which the verification was at first. Still on stdin, for a path in the command line would be in
+ * the state and in every error; and the same always. Where the sources themselves run, as with `npm start`, they are compiled
+ * on the way.
  */
-export function nodeProgram(module: string) {
-  return {
-    create: "node -",
-    stdin: 'require(require("node:path").resolve(process.env.MULTIARCH_PROGRAM)).main();\n',
-    environment: { MULTIARCH_PROGRAM: relative(process.cwd(), join(__dirname, `${module}.js`)) },
-  };
+export const loader = `const file = require("node:path").resolve(process.env.MULTIARCH_PROGRAM);
+const load = require("node:module").createRequire(file);
+if (file.endsWith(".ts")) load("tsx/cjs");
+load(file).main();
+`;
+
+/**
+ * Where a program of this package lies, seen from the folder of the Pulumi program: the command plugin runs in the same one, by
+ * `main` of Pulumi.yaml too. So the path is the same in every checkout, and none is absolute.
+ *
+ * @param module within `components`, without its extension
+ */
+export function nodeProgram(module: string): string {
+  return relative(process.cwd(), join(__dirname, `${module}${extname(__filename)}`));
 }

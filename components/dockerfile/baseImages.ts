@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { normalisePlatform } from "../platform";
 import { parseReference, printReference } from "../registry/reference";
-import { inspect } from "../verification/verify";
+import { inspect } from "../verification/inspect";
 import { listOf, type Finding } from "./check";
 import { buildOf, type BuildSettings, type Dockerfile } from "./stages";
 

@@ -1,6 +1,6 @@
 import { Command } from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { nodeProgram } from "../nodeProgram";
+import { loader, nodeProgram } from "../nodeProgram";
 
 /** What is copied where. */
 export interface CopyArgs {
@@ -30,13 +30,13 @@ export class Copy {
 
   constructor(name: string, args: CopyArgs, opts: pulumi.CustomResourceOptions) {
     const { name: whose, source, target, logins } = args;
-    const program = nodeProgram("image/copyProgram");
     const command = new Command(
       name,
       {
-        ...program,
+        create: "node -",
+        stdin: loader,
         environment: {
-          ...program.environment,
+          MULTIARCH_PROGRAM: nodeProgram("image/copyProgram"),
           MULTIARCH_COPY: pulumi.jsonStringify({ name: whose, source, target }),
           MULTIARCH_LOGINS: pulumi.secret(pulumi.jsonStringify(logins)),
         },

@@ -4,7 +4,7 @@
  * or what went wrong on stderr and exit 1.
  */
 import { execFile } from "node:child_process";
-import { type Login, withLogins } from "../registry/dockerConfig";
+import { type Login, useLogins } from "../registry/dockerConfig";
 import { explain } from "./explain";
 
 interface Settings {
@@ -23,7 +23,12 @@ export async function main(): Promise<void> {
       throw new Error(`${source} names no digest, and a tag may move: write "repository@sha256:…"`);
     // A single image stays one, where the default would put an index around it.
     const args = ["buildx", "imagetools", "create", "--progress=plain", "--prefer-index=false"];
-    await withLogins(logins, (env) => docker([...args, "--tag", target, source], env));
+    const settings = useLogins(logins);
+    try {
+      await docker([...args, "--tag", target, source], settings.env);
+    } finally {
+      settings.close();
+    }
     process.stdout.write(`${JSON.stringify({ source, target })}\n`);
   } catch (error) {
     const registry = target.slice(0, target.indexOf("/"));

@@ -58,7 +58,7 @@ function logins({ image, args }: Making): Login[] {
 }
 
 function verified(
-  { image, name, plan, parent, access }: Making,
+  { image, name, args, plan, parent, access }: Making,
   reference: pulumi.Output<string>,
   field: keyof ImageArgs,
   rebuild: pulumi.Input<string>,
@@ -69,6 +69,7 @@ function verified(
       name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", field)}`,
       reference,
       requiredBy: plan.requiredBy,
+      verify: args.verify,
       ...access,
     },
     { parent: image },

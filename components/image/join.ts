@@ -83,6 +83,7 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
       name: preflight.id,
       reference,
       requiredBy: plan.requiredBy,
+      verify: args.verify,
       images: Object.fromEntries(parts.digests),
       ...access,
     },

@@ -1,7 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { attempt, parseObject, slurp } from "./attempt";
 import { credentialsKey, parseReference } from "./reference";
+import { Refusal } from "./refusal";
 
 /** Credentials for a registry. */
 export interface Login {
@@ -21,56 +24,66 @@ process.stdin.on("data", (text) => (server += text)).on("end", () => {
 });
 `;
 
+/** Variables for Docker's client, and what ends their use. */
+export interface DockerSettings {
+  readonly env: NodeJS.ProcessEnv;
+  /** Leaves nothing behind. */
+  close(): void;
+}
+
 /**
- * Variables with which Docker's client uses these credentials, and the user's own for every other registry, builders and contexts
- * included. What it needs lies in a folder that is there while `work` is; no credential is in a file or an argument.
+ * Has Docker's client use these credentials, and the user's own settings for everything else: registries, builders, contexts. What
+ * it needs lies in a folder of its own; no credential is in a file or an argument.
  */
-export async function withLogins<T>(
-  logins: readonly Login[],
-  work: (env: NodeJS.ProcessEnv) => Promise<T>,
-): Promise<T> {
-  const own = process.env.DOCKER_CONFIG ?? join(homedir(), ".docker");
-  const folder = mkdtempSync(join(tmpdir(), "multiarch-"));
-  try {
-    for (const name of ["cli-plugins", "contexts"])
-      symlinkSync(join(own, name), join(folder, name));
-    const script = join(folder, "docker-credential-multiarch");
-    writeFileSync(script, `#!/bin/sh\nexec "$MULTIARCH_NODE" -e "$MULTIARCH_HELPER" "$@"\n`, {
-      mode: 0o700,
-    });
-    const known = Object.fromEntries(
-      logins.map(({ address, username, password }) => [
-        credentialsKey(registryOf(address)),
-        { Username: username, Secret: password },
-      ]),
-    );
-    const config = readConfig(join(own, "config.json"));
-    const helpers = Object.keys(known).map((server) => [server, "multiarch"]);
-    config.credHelpers = { ...Object(config.credHelpers), ...Object.fromEntries(helpers) };
-    writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
-    return await work({
+export function useLogins(logins: readonly Login[]): DockerSettings {
+  const own = process.env.DOCKER_CONFIG || join(homedir(), ".docker");
+  const folder = helperFolder();
+  for (const name of ["cli-plugins", "contexts"]) symlinkSync(join(own, name), join(folder, name));
+  const known = Object.fromEntries(
+    logins.map(({ address, username, password }) => [
+      credentialsKey(registryOf(address)),
+      { Username: username, Secret: password },
+    ]),
+  );
+  const config = parseObject(slurp(join(own, "config.json"))) ?? {};
+  const helpers = Object.keys(known).map((server) => [server, "multiarch"]);
+  config.credHelpers = { ...Object(config.credHelpers), ...Object.fromEntries(helpers) };
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  const { DOCKER_TLS_VERIFY, DOCKER_CERT_PATH = own } = process.env;
+  return {
+    env: {
       ...process.env,
       DOCKER_CONFIG: folder,
-      BUILDX_CONFIG: process.env.BUILDX_CONFIG ?? join(own, "buildx"),
+      BUILDX_CONFIG: process.env.BUILDX_CONFIG || join(own, "buildx"),
+      ...(DOCKER_TLS_VERIFY && { DOCKER_CERT_PATH }),
       PATH: `${folder}${delimiter}${process.env.PATH ?? ""}`,
       MULTIARCH_NODE: process.execPath,
       MULTIARCH_HELPER: helper,
       MULTIARCH_LOGINS: JSON.stringify(known),
-    });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    },
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** A folder of our own with the helper in it. */
+function helperFolder(): string {
+  for (const base of [tmpdir(), "/var/tmp", homedir()]) {
+    const folder = attempt(() => mkdtempSync(join(base, "multiarch-")));
+    if (folder === undefined) continue;
+    const file = join(folder, "docker-credential-multiarch");
+    const text = `#!/bin/sh\nexec "$MULTIARCH_NODE" -e "$MULTIARCH_HELPER" "$@"\n`;
+    writeFileSync(file, text, { mode: 0o700 });
+    // Some machines mount /tmp without the right to execute.
+    const env = { ...process.env, MULTIARCH_NODE: process.execPath, MULTIARCH_HELPER: "" };
+    if (spawnSync(file, { env }).status === 0) return folder;
+    rmSync(folder, { recursive: true });
   }
+  throw new Refusal(
+    "no folder for a credential helper: the temporary and the home folder are all read-only or not executable",
+  );
 }
 
 function registryOf(address: string): string {
   const parsed = parseReference(`${address}/any`);
   return parsed.ok ? parsed.reference.registry : address;
-}
-
-function readConfig(file: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(readFileSync(file, "utf8"))) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
 }

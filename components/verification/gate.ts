@@ -1,22 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command } from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { type VerifyArgs, VerifyDepth } from "../image/imageArgs";
+import { loader, nodeProgram } from "../nodeProgram";
+import type { Report } from "./report";
 
-/** What the registry was seen to hold. */
-export interface Report {
-  /** `repository@sha256:…` of the index, or of the plain image where the reference names one. */
-  readonly reference: string;
-  readonly images: readonly VerifiedImage[];
-}
-
-/** One platform's image, as the registry holds it. */
-export interface VerifiedImage {
-  readonly platform: string;
-  readonly digest: string;
-  /** Compressed bytes: layers and configuration. */
-  readonly size: number;
-}
+export type { Report, VerifiedImage } from "./report";
 
 /** What has to be there before anything is deployed. */
 export interface GateArgs {
@@ -28,6 +16,8 @@ export interface GateArgs {
   readonly requiredBy: Readonly<Record<string, string>>;
   /** What was built for each platform, where it was built here: the index must hold exactly these. */
   readonly images?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** How deep is looked. */
+  readonly verify?: Pick<VerifyArgs, "depth" | "command" | "seconds">;
   readonly username?: pulumi.Input<string>;
   readonly password?: pulumi.Input<string>;
 }
@@ -43,6 +33,7 @@ export class Gate {
   readonly #urn: pulumi.Output<pulumi.URN>;
 
   constructor(name: string, args: GateArgs, opts: pulumi.CustomResourceOptions) {
+    const { depth = VerifyDepth.Entrypoint, command: started, seconds } = args.verify ?? {};
     const settings = pulumi.jsonStringify({
       name: args.name,
       reference: args.reference,
@@ -50,29 +41,43 @@ export class Gate {
       requiredBy: args.requiredBy,
       images: args.images,
       exact: args.images !== undefined,
+      depth,
+      command: started,
+      seconds,
     });
     const command = new Command(
       name,
       {
-        create: "node -",
-        stdin: program(),
+        // A killed run ends the shell alone: where containers were started, what it runs is to live on and remove them.
+        create: depth === VerifyDepth.Run ? "node -; exit $?" : "node -",
+        stdin: loader,
         environment: {
+          MULTIARCH_PROGRAM: nodeProgram("verification/main"),
           MULTIARCH_VERIFY: settings,
           ...(args.username === undefined ? {} : { MULTIARCH_REGISTRY_USERNAME: args.username }),
           ...(args.password === undefined
             ? {}
             : { MULTIARCH_REGISTRY_PASSWORD: pulumi.secret(args.password) }),
         },
-        triggers: [args.reference, Object.keys(args.requiredBy).join(",")],
+        triggers: [
+          args.reference,
+          Object.keys(args.requiredBy).join(","),
+          started || seconds ? `${depth} ${JSON.stringify({ started, seconds })}` : depth,
+        ],
         logging: "stderr",
         addPreviousOutputInEnv: false,
       },
-      // The program's text and the environment change without meaning anything new; a replacement takes them as they are.
+      // Loader and environment change without meaning anything new; a replacement takes them as they are.
       { ...opts, ignoreChanges: ["stdin", "environment"], protect: false },
     );
     this.#urn = command.urn;
     // stdout is secret because the environment is; what the program prints holds no credential.
     this.report = pulumi.unsecret(command.stdout).apply(parseReport);
+    // What a command prints while it runs is gone from the display when it ends. A doubt stays, and so is told in every run.
+    this.report.apply(async ({ warnings = [] }) => {
+      for (const warning of warnings)
+        await pulumi.log.warn(`${args.name}: ${warning}`, opts.parent);
+    });
   }
 
   /**
@@ -82,21 +87,6 @@ export class Gate {
   passed<T>(value: pulumi.Output<T>): pulumi.Output<T> {
     return pulumi.all([value, this.#urn]).apply(([unwrapped]) => unwrapped) as pulumi.Output<T>;
   }
-}
-
-/**
- * The verification program as one text for `node -`, which needs no file beside it: each module in a function, as Node
- * itself wraps modules, with a `require` that knows the ones before it.
- */
-export function program(): string {
-  const modules = ["../registry/client", "./verify"].map((name) => {
-    const source = readFileSync(join(__dirname, `${name}.js`), "utf8");
-    return `(function (module, require) {\n${source}\n})((modules["${name}"] = { exports: {} }), find);\n`;
-  });
-  return `const modules = {};
-const find = (name) => modules[name]?.exports ?? require(name);
-${modules.join("")}find("./verify").main();
-`;
 }
 
 /** An engine that previews says nothing, or an empty text, where the program will run. */

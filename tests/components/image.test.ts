@@ -1,5 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { App, Architecture, CacheMode, Compression, Image, type ImageArgs } from "../../components";
+import {
+  App,
+  Architecture,
+  CacheMode,
+  Compression,
+  Image,
+  type ImageArgs,
+  VerifyDepth,
+} from "../../components";
 import { register, type Registered } from "./mocks";
 
 // Mocks prove what the providers are given. That the registry then holds it is shown by tests/engine/app.test.ts.
@@ -97,12 +105,13 @@ it("the index joins the digests under a tag made of its content", async () => {
   expect(inputs.registry).toBeUndefined();
 });
 
-it("the gate is triggered by digest and platforms alone", async () => {
+it("the gate is triggered by digest, platforms and depth alone", async () => {
   const inputs = named(await image(), "command:local:Command", "web-verified");
   expect(inputs.create).toBe("node -");
   expect(inputs.triggers).toEqual([
     `registry.example/team/web@${indexDigest}`,
     "linux/amd64,linux/arm64",
+    "entrypoint",
   ]);
   expect(inputs.delete).toBeUndefined();
   expect(inputs.update).toBeUndefined();
@@ -239,7 +248,19 @@ it("a finished image builds nothing and is verified", async () => {
   expect(named(all, "command:local:Command", "web-verified").triggers).toEqual([
     ref,
     "linux/amd64",
+    "entrypoint",
   ]);
+});
+
+it("the gate is told how deep to look, and where its program lies from here", async () => {
+  const verify = { depth: VerifyDepth.Run, command: ["--version"], seconds: 9 };
+  const inputs = named(await image({ verify }), "command:local:Command", "web-verified");
+  const { MULTIARCH_VERIFY, MULTIARCH_PROGRAM } = inputs.environment as Record<string, string>;
+  expect(JSON.parse(MULTIARCH_VERIFY!)).toMatchObject(verify);
+  expect(MULTIARCH_PROGRAM).toBe("components/verification/main.ts");
+  expect(inputs.triggers).toMatchObject([{}, {}, expect.stringMatching(/^run .*--version.*9/)]);
+  // A killed run must not leave the container that was started.
+  expect(inputs.create).toBe("node -; exit $?");
 });
 
 it("the outputs are references by digest, with the sizes that the registry holds", async () => {

@@ -31,14 +31,16 @@ export interface Descriptor {
 /** Looks at a request first; true when it has answered. */
 export type Intercept = (request: http.IncomingMessage, response: http.ServerResponse) => boolean;
 
-export function sha256(body: string): string {
+export function sha256(body: string | Buffer): string {
   return `sha256:${createHash("sha256").update(body).digest("hex")}`;
 }
 
 /** A registry of one repository, `app`, that answers what it is told to and records what it was asked. */
 export class FakeRegistry {
   readonly seen: { method: string; path: string; authorization: string | undefined }[] = [];
-  readonly content = new Map<string, { type: string; body: string }>();
+  readonly content = new Map<string, { type: string; body: string | Buffer }>();
+  /** Bytes of bodies that went out, by path. What a client doesn't take isn't sent, but for what the network holds. */
+  readonly served = new Map<string, number>();
   intercept: Intercept = () => false;
   host = "";
   readonly #server: http.Server;
@@ -54,10 +56,26 @@ export class FakeRegistry {
         answer(response, 404, { errors: [{ code: "MANIFEST_UNKNOWN", message: "unknown" }] });
       } else {
         response.writeHead(200, { "content-type": found.type });
-        response.end(request.method === "HEAD" ? undefined : found.body);
+        if (request.method === "HEAD") response.end();
+        else void this.#send(response, path, Buffer.from(found.body));
       }
     };
     this.#server = tls ? https.createServer(tls, listener) : http.createServer(listener);
+  }
+
+  async #send(response: http.ServerResponse, path: string, body: Buffer): Promise<void> {
+    const piece = 64 << 10;
+    for (let at = 0; at < body.length && !response.destroyed; at += piece) {
+      const chunk = body.subarray(at, at + piece);
+      const wait = !response.write(chunk);
+      this.served.set(path, (this.served.get(path) ?? 0) + chunk.length);
+      if (wait)
+        await new Promise<void>((resolve) => {
+          const go = () => resolve(void response.off("drain", go).off("close", go));
+          response.on("drain", go).on("close", go);
+        });
+    }
+    response.end();
   }
 
   static async start(tls?: { key: string; cert: string }): Promise<FakeRegistry> {
@@ -86,7 +104,7 @@ export class FakeRegistry {
     return { mediaType: type, digest: sha256(body), size: body.length };
   }
 
-  blob(type: string, body: string): Descriptor {
+  blob(type: string, body: string | Buffer): Descriptor {
     this.content.set(`/v2/app/blobs/${sha256(body)}`, { type: "application/octet-stream", body });
     return { mediaType: type, digest: sha256(body), size: body.length };
   }

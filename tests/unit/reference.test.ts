@@ -1,11 +1,11 @@
 import * as fc from "fast-check";
+import { Registry } from "../../components/registry/client";
 import {
   credentialsKey,
   parseReference,
   printReference,
   registryHost,
 } from "../../components/registry/reference";
-import { splitReference } from "../../components/verification/verify";
 
 const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
 
@@ -119,14 +119,14 @@ describe("for every text", () => {
     fc.assert(fc.property(reference, (text) => parseReference(text).ok));
   });
 
-  test("the verification program splits it the same way", () => {
+  test("a registry can be asked for whatever is taken", () => {
     fc.assert(
       fc.property(anything, (text) => {
         const parsed = parseReference(text);
         if (!parsed.ok) return;
         const { registry, repository, tag, digest } = parsed.reference;
-        expect(splitReference(text)).toEqual({
-          host: registry,
+        expect(new Registry(text)).toMatchObject({
+          name: `${registry}/${repository}`,
           repository,
           target: digest ?? tag ?? "latest",
         });

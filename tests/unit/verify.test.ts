@@ -1,12 +1,15 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { generate } from "selfsigned";
-import { program } from "../../components/verification/gate";
-import { credentialsFor, exists, proxyFor } from "../../components/registry/client";
-import { inspect, spell, verify } from "../../components/verification/verify";
+import { exists } from "../../components/registry/client";
+import { proxyFor } from "../../components/registry/connection";
+import { credentialsFor } from "../../components/registry/credentials";
+import { loader } from "../../components/nodeProgram";
+import { inspect, spell } from "../../components/verification/inspect";
+import { verify } from "../../components/verification/verify";
 import { normalisePlatform } from "../../components/platform";
 import { FakeProxy, FakeRegistry, answer, basicOf, sha256, types } from "./fakeRegistry";
 
@@ -35,20 +38,28 @@ function dockerConfig(value: object): void {
   writeFileSync(join(docker, "config.json"), JSON.stringify(value));
 }
 
-/** The program as the gate runs it: on stdin, in a folder that knows nothing of this package. */
+/** Seen from the folder in which the program runs here. */
+const verifier = () => relative(docker, join(__dirname, "../../components/verification/main.ts"));
+
+/** The program as the gate runs it: loaded by a text on stdin, in a folder that knows nothing of this package. */
 function run(
   settings: object,
   environment: Record<string, string> = {},
 ): Promise<{ status: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const env = { ...process.env, MULTIARCH_VERIFY: JSON.stringify(settings), ...environment };
+    const env = {
+      ...process.env,
+      MULTIARCH_PROGRAM: verifier(),
+      MULTIARCH_VERIFY: JSON.stringify(settings),
+      ...environment,
+    };
     const child = spawn(process.execPath, ["-"], { cwd: docker, env });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => (stdout += chunk));
     child.stderr.on("data", (chunk) => (stderr += chunk));
     child.on("close", (status) => resolve({ status, stdout, stderr }));
-    child.stdin.end(program());
+    child.stdin.end(loader);
   });
 }
 
@@ -66,7 +77,7 @@ async function refusal(work: Promise<unknown>): Promise<string> {
   return (error as Error).message;
 }
 
-describe("the program on stdin", () => {
+describe("the program", () => {
   test("prints index, platforms, digests and sizes on one line", async () => {
     const { images, index } = twoPlatforms();
     const { status, stdout, stderr } = await run({
@@ -132,17 +143,31 @@ describe("the program on stdin", () => {
     expect(bad.stderr).not.toContain(basicOf("ann", "wrong-canary"));
   });
 
-  test("is one text of Node's built-ins, which looks for nothing in the folder it runs in", async () => {
-    for (const name of ["verify", "registryClient"])
+  test("is found from the folder that it is run in, and looks for nothing there", async () => {
+    expect(isAbsolute(verifier())).toBe(false);
+    for (const name of ["verify", "inspect", "client"])
       writeFileSync(join(docker, `${name}.js`), 'throw new Error("the folder\'s own")');
     const settings = {
       reference: registry.reference(twoPlatforms().index.digest),
       platforms: both,
     };
     expect(await run(settings)).toMatchObject({ status: 0, stderr: "" });
-    const names = [...program().matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name]) => name);
-    expect(names).toContain("./registryClient");
-    expect(names.filter((name) => !name?.startsWith("node:"))).toEqual(["./registryClient"]);
+    // What the gate's command reads is the same for everybody, so no path of a machine is in the state.
+    expect(loader).not.toContain(process.cwd());
+    const elsewhere = await run(settings, { MULTIARCH_PROGRAM: "no/such/main.js" });
+    expect(elsewhere.status).toBe(1);
+    expect(elsewhere.stderr).toContain("no/such/main.js");
+  });
+
+  test("as the Pulumi program loads it, reads no libraries but Node's own", () => {
+    // `exists` is asked in every run: what unpacks layers is loaded where layers are unpacked.
+    const script = `require(${JSON.stringify(join(__dirname, "../../components/verification/verify.ts"))});
+      console.log(Object.keys(require.cache).filter((file) => file.includes("node_modules")).join("\\n"));`;
+    const tsx = require.resolve("tsx/cjs");
+    const loaded = execFileSync(process.execPath, ["--require", tsx, "-e", script], {
+      encoding: "utf8",
+    });
+    expect(loaded).not.toMatch(/node_modules\/(?!tsx|esbuild|get-tsconfig|resolve-pkg-maps)/);
   });
 
   test("refuses settings that it can't read", async () => {

@@ -1,0 +1,193 @@
+import { posix } from "node:path";
+import { BrokenOff } from "../registry/blob";
+import type { Registry } from "../registry/client";
+import { Refusal } from "../registry/refusal";
+import { architectureOf, describe, type Head, readHead, runs } from "./elf";
+import { type File, Files } from "./files";
+import { type HeldImage, rebuild, type RuntimeConfig } from "./inspect";
+import { Layer, type Limits, Meter, TooMuch } from "./layer";
+import type { Code } from "./report";
+
+/** What was seen in the layers. */
+export interface Codes {
+  /** By the image's digest. */
+  readonly codes: ReadonlyMap<string, { readonly code?: Code }>;
+  /** Bytes that were read. */
+  readonly downloaded: number;
+  readonly warnings: readonly string[];
+}
+
+/** Docker's, where an image states none. */
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** As many interpreters in a row as Linux starts. */
+const mostInterpreters = 5;
+
+/**
+ * Reads what each image starts, and whether its code is for the image's platform. What is sure to fail wherever the image runs is
+ * refused; what a volume, an argument of the target, or a machine's own settings might mend is a warning.
+ *
+ * @throws Refusal with a line for each image that holds another platform's code, or where layers can't be read
+ */
+export async function readCode(
+  images: readonly HeldImage[],
+  registry: Registry,
+  limits: Limits = { bytes: 2 * 2 ** 30, total: 30 * 60_000 },
+): Promise<Codes> {
+  const meter = new Meter(limits);
+  const layers = new Map<string, Layer>();
+  const layerOf = (digest: string) => {
+    const known = layers.get(digest) ?? new Layer(digest, () => registry.stream(digest), meter);
+    layers.set(digest, known);
+    return known;
+  };
+  const codes = new Map<string, { code?: Code }>();
+  const warnings: string[] = [];
+  const problems: string[] = [];
+  try {
+    for (const image of images) {
+      meter.restart();
+      const { platform, digest } = image;
+      const { code, warning, problem } = await readImage(image, layerOf);
+      if (code) codes.set(digest, { code });
+      if (warning) warnings.push(`${platform}: ${warning}`);
+      if (problem) problems.push(`${platform}: ${problem}`);
+    }
+  } catch (error) {
+    if (!(error instanceof BrokenOff)) throw error;
+    throw new Refusal(`${error.message}, or set verify.depth to "manifest", which reads no layers`);
+  } finally {
+    for (const layer of layers.values()) layer.close();
+  }
+  if (problems.length > 0) throw new Refusal(problems.join("\n"));
+  return { codes, downloaded: meter.bytes, warnings };
+}
+
+/** What was found; one of warning and problem at most. */
+interface Finding {
+  readonly code?: Code;
+  readonly warning?: string;
+  readonly problem?: string;
+}
+
+async function readImage(image: HeldImage, layerOf: (digest: string) => Layer): Promise<Finding> {
+  const words = commandOf(image.config);
+  // Nothing is started that the target doesn't state.
+  if (words.length === 0) return {};
+  // Windows' base images, and layers that their owners let nobody copy, lie elsewhere.
+  const here = image.layers.filter(
+    ({ mediaType = "", urls = [] }) => !/foreign|nondistributable/.test(mediaType) || !urls.length,
+  );
+  const files = new Files([...here].reverse().map(({ digest }) => layerOf(digest)));
+  try {
+    const found = await new Start(image, files).follow(words[0]!, []);
+    if (here.length === image.layers.length || found.code) return found;
+    return {
+      warning: `some of its layers lie outside the registry, and nothing that is started was found in the others`,
+    };
+  } catch (error) {
+    if (!(error instanceof TooMuch)) throw error;
+    return {
+      warning: `${words[0]} wasn't found in ${error.message}, so its code wasn't looked at; verify.depth: "manifest" doesn't try`,
+    };
+  }
+}
+
+/** Entrypoint and command in one, a text for the shell included. */
+function commandOf({ Entrypoint, Cmd }: RuntimeConfig): readonly string[] {
+  const [first = [], second = []] = [Entrypoint, Cmd].map((words) =>
+    typeof words === "string" ? ["/bin/sh", "-c", words] : (words ?? []),
+  );
+  return [...first, ...second].filter((word, at) => at > 0 || word !== "");
+}
+
+/** One start of one image: the program, its interpreter, and that one's. */
+class Start {
+  readonly #folder: string;
+  readonly #path: readonly string[];
+
+  constructor(
+    private readonly image: HeldImage,
+    private readonly files: Files,
+  ) {
+    const { Env, WorkingDir } = image.config;
+    this.#folder = posix.resolve("/", WorkingDir || "/");
+    const stated = (Env ?? []).find((line) => line.startsWith("PATH="))?.slice("PATH=".length);
+    this.#path = (stated ?? defaultPath)
+      .split(":")
+      .map((each) => posix.resolve(this.#folder, each));
+  }
+
+  /**
+   * Looks at a program and what it is started by.
+   *
+   * @param word as a command names it
+   * @param scripts that led here
+   */
+  async follow(word: string, scripts: readonly string[]): Promise<Finding> {
+    const places = this.#placesOf(word);
+    const seen = await this.files.find(places);
+    const finding = await this.#judge(word, seen, scripts);
+    if (!finding.problem || places.length === 1) return finding;
+    // Before it is refused: is it what the folder that comes first in PATH holds?
+    for (const place of places) {
+      const exact = await this.files.find([place]);
+      if (!exact?.executable) continue;
+      return exact.path === seen?.path ? finding : this.#judge(word, exact, scripts);
+    }
+    return finding;
+  }
+
+  #placesOf(word: string): string[] {
+    return word.includes("/")
+      ? [posix.resolve(this.#folder, word)]
+      : [...new Set(this.#path.map((folder) => posix.join(folder, word)))];
+  }
+
+  async #judge(word: string, file: File | undefined, scripts: readonly string[]): Promise<Finding> {
+    const runsWhat = scripts.length === 0 ? "" : `, which runs ${scripts.at(-1)},`;
+    const named = file?.path ?? word;
+    if (!file)
+      return {
+        warning: `${named}${runsWhat} isn't in the image: it can't start unless a volume brings it`,
+      };
+    if (!file.executable)
+      return { warning: `${named}${runsWhat} isn't executable: COPY it with --chmod=755` };
+    const head = readHead(file.head);
+    if (head.kind === "elf") return this.#compare(file, head, runsWhat);
+    if (head.kind === "script") return this.#interpret(file, head, scripts);
+    const what = head.name ? `is ${head.name}` : "is no program, and has no #! line";
+    return { warning: `${named}${runsWhat} ${what}: most engines say exec format error` };
+  }
+
+  #compare(file: File, head: Head & { kind: "elf" }, runsWhat: string): Finding {
+    const architecture = architectureOf(head);
+    const { platform } = this.image;
+    const holds = `${file.path}${runsWhat} holds code for ${describe(head)}`;
+    const verdict = runs(platform, architecture);
+    if (verdict === "no") return { problem: `${holds} and can't run on ${platform}: ${rebuild}` };
+    const code = { file: file.path, architecture: architecture! };
+    return verdict === "yes"
+      ? { code }
+      : { code, warning: `${holds}, which only some machines of ${platform} run` };
+  }
+
+  async #interpret(
+    { path }: File,
+    { interpreter, argument }: Head & { kind: "script" },
+    scripts: readonly string[],
+  ): Promise<Finding> {
+    const all = [...scripts, path];
+    if (all.length >= mostInterpreters)
+      return { warning: `${path} is started by a script that is started by a script, and so on` };
+    const found = await this.follow(posix.resolve(this.#folder, interpreter), all);
+    if (!found.code || posix.basename(interpreter) !== "env") return found;
+    const program = programOfEnv(argument);
+    return program === undefined ? found : this.follow(program, all);
+  }
+}
+
+/** What `env` starts: the first word that is neither an option nor a variable. */
+function programOfEnv(argument: string): string | undefined {
+  const words = argument.replace(/^-S\s*|^--split-string[=\s]/, "").split(/\s+/);
+  return words.find((word) => word !== "" && !word.startsWith("-") && !word.includes("="));
+}

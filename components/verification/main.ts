@@ -1,0 +1,60 @@
+/**
+ * The verification program, which the gate's command loads and calls: settings in MULTIARCH_VERIFY,
+ * MULTIARCH_REGISTRY_USERNAME and _PASSWORD; one line of JSON on stdout, or one message on stderr and exit 1.
+ */
+import { VerifyDepth } from "../image/imageArgs";
+import { parseObject } from "../registry/attempt";
+import { Refusal } from "../registry/refusal";
+import type { Report } from "./report";
+import { type Plan, verify } from "./verify";
+
+/** What the gate asks for. */
+export interface Settings extends Plan {
+  /** @default VerifyDepth.Manifest */
+  readonly depth?: VerifyDepth;
+  readonly command?: readonly string[];
+  readonly seconds?: number;
+}
+
+/** Runs the program on this process's environment and streams. */
+export async function main(): Promise<void> {
+  const { env } = process;
+  const settings: Settings = parseObject(env.MULTIARCH_VERIFY ?? "") ?? {};
+  const username = env.MULTIARCH_REGISTRY_USERNAME ?? "";
+  const password = env.MULTIARCH_REGISTRY_PASSWORD;
+  try {
+    if (typeof settings.reference !== "string" || !Array.isArray(settings.platforms))
+      throw new Refusal("MULTIARCH_VERIFY must hold reference and platforms, as JSON");
+    const report = await look(settings, { username, password });
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+  } catch (error) {
+    let { message } = error as Error;
+    const encoded = Buffer.from(`${username}:${password}`).toString("base64");
+    for (const secret of password ? [password, encoded] : [])
+      message = message.replaceAll(secret, "***");
+    process.stderr.write(message.replace(/^/gm, settings.name ? `${settings.name}: ` : "") + "\n");
+    process.exitCode = 1;
+  }
+}
+
+/** As deep as it is asked for; each depth holds the ones before it. */
+async function look(
+  settings: Settings,
+  access: { username: string; password?: string },
+): Promise<Report> {
+  const held = await verify(settings, access);
+  const { reference, mediaType } = held;
+  const bare = held.images.map(({ platform, digest, size }) => ({ platform, digest, size }));
+  const { depth = VerifyDepth.Manifest } = settings;
+  if (depth === VerifyDepth.Manifest) return { reference, mediaType, images: bare };
+  const planned = held.images.filter(({ platform }) => settings.platforms.includes(platform));
+  // What reads layers is loaded where layers are read.
+  const { readCode } = await import("./code");
+  const { codes, ...rest } = await readCode(planned, held.registry);
+  if (depth === VerifyDepth.Run) {
+    const { start } = await import("./start");
+    await start(planned, held.registry, settings, access);
+  }
+  const images = bare.map((image) => ({ ...image, ...codes.get(image.digest) }));
+  return { reference, mediaType, images, ...rest };
+}

@@ -1,0 +1,76 @@
+import type { Access } from "../registry/client";
+import { Refusal } from "../registry/refusal";
+import { type Held, inspect, type Options, rebuild } from "./inspect";
+
+/** What the registry must hold. */
+export interface Plan {
+  readonly reference: string;
+  readonly platforms: readonly string[];
+  /** What was built for each platform, where it was built here. */
+  readonly images?: Readonly<Record<string, string>>;
+  /** Whether there may be nothing besides. */
+  readonly exact?: boolean;
+  /** Whose image it is. */
+  readonly name?: string;
+  /** The user's fields that ask for each platform. */
+  readonly requiredBy?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Compares a registry with the plan.
+ *
+ * @throws Refusal with every difference
+ */
+export async function verify(
+  plan: Plan,
+  access: Access = {},
+  options: Options = {},
+): Promise<Held> {
+  const { reference, platforms, requiredBy = {}, exact = false } = plan;
+  const images: Record<string, string> = { ...plan.images };
+  const built = Object.keys(images).length > 0;
+  const held = await inspect(reference, access, {
+    wait: built ? 6000 : 2000, // a registry may take a moment to show what was just pushed
+    ...(exact ? {} : { platforms, digests: Object.values(images) }),
+    ...options,
+  });
+  for (const [platform, digest] of Object.entries(images)) {
+    if (held.images.some((image) => image.digest === digest)) continue;
+    images[platform] = await imageIn(`${held.registry.name}@${digest}`, platform, access);
+  }
+  const again = "something else pushed it; build and push again";
+  const problems = platforms.flatMap((platform) => {
+    const image = images[platform];
+    const own = held.images.find(({ digest }) => digest === image);
+    const found = held.images.filter((other) => other.platform === platform);
+    const who = requiredBy[platform] ?? plan.name;
+    const fix = built
+      ? "the registry dropped it, or something else pushed this index; push it again, to a registry that keeps indexes whole"
+      : "build the image for it too, or deploy it on a machine of a platform it has";
+    if (own && own.platform !== platform)
+      return `${image} was built for ${platform}, but its config says ${own.platform}: ${rebuild}`;
+    if (found.length > 1)
+      return `${reference} lists ${platform} ${found.length} times, and which one runs is chance: push an index with one image for each platform`;
+    if (found.length === 0)
+      return `${platform} is needed${who ? ` by ${who}` : ""}; ${reference} holds ${held.platforms.join(", ") || "no image"}: ${fix}`;
+    if (image && found[0]?.digest !== image)
+      return `${reference} holds ${found[0]?.digest} for ${platform}, but ${image} was built: ${again}`;
+    return [];
+  });
+  const extra = held.platforms.filter((platform) => exact && !platforms.includes(platform));
+  if (extra.length > 0 && problems.length === 0)
+    problems.push(`${reference} holds ${extra.join(", ")}, which isn't in the plan: ${again}`);
+  if (problems.length > 0) throw new Refusal(problems.join("\n"));
+  return held;
+}
+
+/** The digest of the image itself, where what was built is an index of it and its attestations; else the digest that was given. */
+async function imageIn(reference: string, platform: string, access: Access): Promise<string> {
+  const given = reference.slice(reference.indexOf("@") + 1);
+  const held = await inspect(reference, access).catch(() => undefined);
+  const [image, ...others] = held?.images ?? [];
+  if (others.length === 0) return image?.digest ?? given;
+  throw new Refusal(
+    `${reference} is to be the image for ${platform}, but holds ${held!.platforms.join(", ")}: give each platform an image of its own`,
+  );
+}
