@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { normalisePlatform } from "../platform";
+import { keepLocal } from "../outputs/local";
 import { refuse } from "../refuse";
+import { fieldPath } from "../scope";
 import { build } from "./build";
 import { type Built, builtBy, digestOf, type PlatformImage } from "./built";
 import { copy, joinSources, take } from "./finished";
@@ -46,6 +48,15 @@ export class Image extends pulumi.ComponentResource {
     const built = made[originOf(args)]({ ...making, access: accessTo(whole, this) });
     const repositoryArn = args.repository?.arn;
     builtBy.set(this, { ...built, name, args: whole, parent: opts?.parent, repositoryArn });
+    keepLocal(this, {
+      load: args.load,
+      tarball: args.tarball,
+      imageUri: built.imageUri,
+      platforms: plan.platforms,
+      access: built.access,
+      name,
+      path: (field) => fieldPath(opts?.parent, "image", field),
+    });
     this.imageUri = built.imageUri;
     this.digest = built.imageUri.apply(digestOf);
     this.platforms = built.platforms;

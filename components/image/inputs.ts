@@ -145,6 +145,7 @@ export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
     ...(ssh && { ssh: ssh.map((entry) => entry.id) }),
     ...(secrets && { secrets: Object.keys(secrets).sort() }),
     ...(pullCredentials && { pullCredentials: pullCredentials.map((entry) => entry.address) }),
+    ...(args.tarball && { tarball: { ...args.tarball, path: toRelative(args.tarball.path) } }),
     platforms: plan.requiredBy,
   };
 }

@@ -1,0 +1,221 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createReadStream, existsSync } from "node:fs";
+import type { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { extract, pack, type Pack } from "tar-stream";
+import { type Access, Registry } from "../registry/client";
+import { Refusal } from "../registry/refusal";
+import { type Descriptor, spell } from "../verification/inspect";
+
+/** What is written. */
+export interface ArchiveRequest {
+  /** `repository@sha256:…` of an index or an image. */
+  readonly reference: string;
+  readonly access?: Access;
+  /** One platform alone, with no index around it. @default all that there is, attestations included */
+  readonly platform?: string;
+  /** `web:latest`: what engines call it. */
+  readonly name: string;
+  /** Whether every version of `docker load` reads it, too. */
+  readonly docker: boolean;
+}
+
+interface Manifest {
+  readonly mediaType: string;
+  readonly manifests?: readonly Descriptor[];
+  readonly config?: Descriptor;
+  readonly layers?: readonly Descriptor[];
+}
+
+/** A manifest as the registry holds it, and what it says. */
+interface Read {
+  readonly descriptor: Descriptor;
+  readonly body: Buffer;
+  readonly manifest: Manifest;
+}
+
+/** An entry of Docker's own manifest.json. */
+interface DockerImage {
+  readonly Config: string;
+  readonly RepoTags: readonly string[];
+  readonly Layers: readonly string[];
+}
+
+/**
+ * Writes an image to a tar stream, as an OCI image layout (https://github.com/opencontainers/image-spec/blob/main/image-layout.md):
+ * what it holds is exactly what the registry holds, layers untouched.
+ *
+ * @throws Refusal where the registry lacks it, or gives something else
+ */
+export async function writeArchive(request: ArchiveRequest, to: Writable): Promise<void> {
+  const { reference, access, name, platform } = request;
+  const registry = new Registry(reference, access, { total: 30 * 60_000 });
+  const whole = await readManifest(registry, registry.target);
+  const read = await children(registry, whole);
+  const root = platform === undefined ? whole : imageOf(platform, whole, read);
+  const manifests = platform === undefined ? [whole, ...read] : [root];
+  const images = manifests.filter(({ manifest }) => manifest.config && manifest.layers);
+  const tar = pack();
+  const written = pipeline(tar, to);
+  const write = async () => {
+    await addText(tar, "index.json", layoutIndex(root.descriptor, name));
+    await addText(tar, "oci-layout", JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+    if (request.docker) {
+      const list = images.filter((image) => !isAttestation(image.descriptor));
+      await addText(tar, "manifest.json", JSON.stringify(await dockerImages(registry, list, name)));
+    }
+    const added = new Set<string>();
+    for (const { descriptor, body } of manifests) {
+      if (added.has(descriptor.digest)) continue;
+      added.add(descriptor.digest);
+      await addText(tar, blobPath(descriptor.digest), body);
+    }
+    for (const blob of images.flatMap(({ manifest }) => [manifest.config!, ...manifest.layers!])) {
+      if (added.has(blob.digest)) continue;
+      added.add(blob.digest);
+      await addBlob(tar, registry, blob);
+    }
+    tar.finalize();
+  };
+  // Whichever fails first ends both.
+  await Promise.all([
+    written,
+    write().catch((error: Error) => {
+      tar.destroy(error);
+      throw error;
+    }),
+  ]);
+}
+
+/** The digest that an archive of ours was written for; undefined where there is none, or it is something else. */
+export async function archivedDigest(file: string): Promise<string | undefined> {
+  if (!existsSync(file)) return undefined;
+  const entries = extract();
+  const source = createReadStream(file);
+  source.on("error", (error) => entries.destroy(error)).pipe(entries);
+  try {
+    for await (const entry of entries) {
+      // It is the first; what isn't ours isn't read to its end.
+      if (entry.header.name !== "index.json" || (entry.header.size ?? 0) > 100_000)
+        return undefined;
+      const chunks: Buffer[] = [];
+      for await (const chunk of entry as AsyncIterable<Buffer>) chunks.push(chunk);
+      const { manifests } = JSON.parse(Buffer.concat(chunks).toString()) as {
+        manifests: Descriptor[];
+      };
+      return manifests[0]?.digest;
+    }
+  } catch {
+    // Not a tarball, or a broken one.
+  } finally {
+    source.destroy();
+    entries.destroy();
+  }
+  return undefined;
+}
+
+/** The digests by which an engine may know one platform's image: classic stores name it by its configuration, containerd's by its manifest. */
+export async function idsOf(
+  reference: string,
+  platform: string,
+  access?: Access,
+): Promise<readonly string[]> {
+  const registry = new Registry(reference, access);
+  const whole = await readManifest(registry, registry.target);
+  const { descriptor, manifest } = imageOf(platform, whole, await children(registry, whole));
+  return [descriptor.digest, manifest.config!.digest];
+}
+
+async function children(registry: Registry, { manifest }: Read): Promise<readonly Read[]> {
+  const read = (manifest.manifests ?? []).map(async (child) => {
+    const found = await readManifest(registry, child.digest);
+    return [{ ...found, descriptor: child }, ...(await children(registry, found))];
+  });
+  return (await Promise.all(read)).flat();
+}
+
+function imageOf(platform: string, whole: Read, read: readonly Read[]): Read {
+  if (whole.manifest.config) return whole;
+  const found = read.find(
+    ({ descriptor }) => descriptor.platform && spell(descriptor.platform) === platform,
+  );
+  if (found?.manifest.config) return found;
+  throw new Refusal(`${whole.descriptor.digest} lists no image for ${platform}`);
+}
+
+async function readManifest(registry: Registry, digest: string): Promise<Read> {
+  const answer = await registry.get(`manifests/${digest}`);
+  if (answer.status !== 200) throw await registry.refusal(digest, answer);
+  const { body, headers } = answer;
+  if (digestOf(body) !== digest)
+    throw new Refusal(`what ${registry.host} gave for ${digest} is something else`);
+  const manifest = JSON.parse(body.toString()) as Manifest;
+  const mediaType = manifest.mediaType ?? headers["content-type"] ?? "";
+  return { descriptor: { mediaType, digest, size: body.length }, body, manifest };
+}
+
+function layoutIndex({ mediaType, digest, size, platform }: Descriptor, name: string): string {
+  // Both annotations are what containerd's and Docker's own archives have, and what their readers look for.
+  const annotations = {
+    "io.containerd.image.name": name.includes("/") ? name : `docker.io/library/${name}`,
+    "org.opencontainers.image.ref.name": name.slice(name.lastIndexOf(":") + 1),
+  };
+  const root = { mediaType, digest, size, ...(platform && { platform }), annotations };
+  const index = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json" };
+  return JSON.stringify({ ...index, manifests: [root] });
+}
+
+async function dockerImages(
+  registry: Registry,
+  images: readonly Read[],
+  name: string,
+): Promise<DockerImage[]> {
+  return Promise.all(
+    images.map(async ({ manifest }) => {
+      const config = manifest.config!.digest;
+      const { body } = await registry.get(`blobs/${config}`);
+      const { architecture, variant = "" } = JSON.parse(body.toString()) as Record<string, string>;
+      return {
+        Config: blobPath(config),
+        RepoTags: [images.length === 1 ? name : `${name}-${architecture}${variant}`],
+        Layers: manifest.layers!.map(({ digest }) => blobPath(digest)),
+      };
+    }),
+  );
+}
+
+const isAttestation = ({ annotations, platform }: Descriptor): boolean =>
+  annotations?.["vnd.docker.reference.type"] !== undefined || platform?.architecture === "unknown";
+
+const blobPath = (digest: string): string => `blobs/${digest.replace(":", "/")}`;
+
+const digestOf = (body: Buffer): string =>
+  `sha256:${createHash("sha256").update(body).digest("hex")}`;
+
+/** Always the same, so that an image has one archive. */
+const header = { mode: 0o644, mtime: new Date(0) };
+
+async function addText(tar: Pack, name: string, content: string | Buffer): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    tar.entry({ ...header, name }, content, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** From the registry into the archive, at the archive's pace. */
+async function addBlob(tar: Pack, registry: Registry, { digest, size }: Descriptor): Promise<void> {
+  const hash = createHash("sha256");
+  const stream = await registry.stream(digest);
+  const entry = tar.entry({ ...header, name: blobPath(digest), size });
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    if (!entry.write(chunk)) await once(entry, "drain");
+  }
+  if (`sha256:${hash.digest("hex")}` !== digest)
+    throw new Refusal(
+      `what ${registry.host} gave for ${digest} is something else: its storage, or a proxy before it, is broken`,
+    );
+  const finished = once(entry, "close");
+  entry.end();
+  await finished;
+}

@@ -1,0 +1,142 @@
+import { execFile, spawn } from "node:child_process";
+import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { LoadArgs, TarballArgs } from "../image/imageArgs";
+import type { RegistryAccess } from "../image/inputs";
+import { normalisePlatform } from "../platform";
+import type { Access } from "../registry/client";
+import { Refusal } from "../registry/refusal";
+
+/** What is to be on the machine that runs Pulumi, besides the registry. */
+export interface LocalArgs {
+  readonly load?: LoadArgs;
+  readonly tarball?: TarballArgs;
+  /** The image, verified. */
+  readonly imageUri: pulumi.Output<string>;
+  readonly platforms: readonly string[];
+  readonly access: RegistryAccess;
+  /** What it is called where nothing else is said. */
+  readonly name: string;
+  /** The path of a user's field. */
+  readonly path: (field: string) => string;
+}
+
+/**
+ * Makes sure, in every `up`, that the image is in this machine's engine and in its tarball. Both are facts of one machine, and the
+ * state is shared between machines: so neither is a resource, and one that is missing is made again, from the registry. What fails
+ * fails the run, after everything that was to be deployed.
+ */
+export function keepLocal(component: pulumi.Resource, args: LocalArgs): void {
+  const { load, tarball, imageUri, access, path } = args;
+  if (load === undefined && tarball === undefined) return;
+  const { username, password } = access;
+  pulumi
+    .all([imageUri, username, password, load?.tag])
+    .apply(async ([reference, user, secret, tag]) => {
+      const given = { username: user, password: secret };
+      const name = fullName(tag ?? args.name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-"));
+      const say = (text: string) => pulumi.log.info(text, component);
+      const works: [string, () => Promise<void>][] = [];
+      if (tarball) works.push(["tarball", () => keepTarball(tarball, reference, given, name, say)]);
+      if (load) works.push(["load", () => keepLoaded(load, args, reference, given, name, say)]);
+      for (const [field, work] of works) {
+        try {
+          await work();
+        } catch (error) {
+          await pulumi.log.error(`${path(field)}: ${(error as Error).message}`, component);
+        }
+      }
+    });
+}
+
+type Say = (text: string) => Promise<void>;
+
+async function keepTarball(
+  { path, format }: TarballArgs,
+  reference: string,
+  access: Access,
+  name: string,
+  say: Say,
+): Promise<void> {
+  // What reads and writes archives is loaded where there are any.
+  const { archivedDigest, writeArchive } = await import("./archive");
+  const digest = reference.slice(reference.indexOf("@") + 1);
+  if ((await archivedDigest(path)) === digest) return;
+  if (pulumi.runtime.isDryRun()) return say(`${path} is written by \`pulumi up\``);
+  mkdirSync(dirname(path), { recursive: true });
+  // A reader never sees half of it, and a killed run leaves the one before.
+  const part = `${path}.part`;
+  try {
+    const request = { reference, access, name, docker: format === "docker" };
+    await writeArchive(request, createWriteStream(part));
+    renameSync(part, path);
+  } finally {
+    rmSync(part, { force: true });
+  }
+  await say(`${path} holds ${reference}`);
+}
+
+async function keepLoaded(
+  load: LoadArgs,
+  { platforms, path }: LocalArgs,
+  reference: string,
+  access: Access,
+  name: string,
+  say: Say,
+): Promise<void> {
+  const platform =
+    load.platform === undefined ? await enginePlatform() : normalisePlatform(load.platform)!;
+  if (!platforms.includes(platform))
+    throw new Refusal(
+      `the engine of this machine is ${platform}, and the image is for ${platforms.join(", ")}: add ${platform} to ${path("platforms")}, or write ${path("load.platform")} (which QEMU then runs)`,
+    );
+  const { idsOf, writeArchive } = await import("./archive");
+  const ids = await idsOf(reference, platform, access);
+  const there = await docker(["image", "inspect", "--format", "{{.Id}}", name]);
+  if (there.ok && ids.includes(there.text)) return;
+  if (pulumi.runtime.isDryRun()) return say(`${name} is loaded by \`pulumi up\``);
+  const child = spawn("docker", ["load", "--quiet"], { stdio: ["pipe", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (text: Buffer) => (said += text.toString()));
+  const ended = new Promise<void>((resolve, reject) => {
+    child.on("error", () => reject(new Refusal(noClient)));
+    child.on("close", (code) =>
+      code === 0 ? resolve() : reject(new Refusal(`docker load failed: ${said.trim()}`)),
+    );
+  });
+  // What the engine says is worth more than that it closed its ear.
+  const written = writeArchive({ reference, access, platform, name, docker: true }, child.stdin);
+  await Promise.all([
+    ended,
+    written.catch((error: Error) => {
+      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+    }),
+  ]);
+  await say(`${name} is loaded, for ${platform}`);
+}
+
+const noClient =
+  "there is no docker client on this machine: install Docker, or remove the field where none is";
+
+async function enginePlatform(): Promise<string> {
+  const { ok, text } = await docker(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"]);
+  const platform = normalisePlatform(text);
+  if (ok && platform !== undefined) return platform;
+  throw new Refusal(`no container engine answers on this machine (${text}): start it`);
+}
+
+function docker(args: string[]): Promise<{ ok: boolean; text: string }> {
+  return new Promise((resolve, reject) => {
+    execFile("docker", args, { timeout: 15_000 }, (error, stdout, stderr) => {
+      if ((error as NodeJS.ErrnoException | null)?.code === "ENOENT")
+        return reject(new Refusal(noClient));
+      const text = error === null ? stdout : stderr;
+      resolve({ ok: error === null, text: text.trim().split("\n").at(-1) ?? "" });
+    });
+  });
+}
+
+/** With a tag, as an engine has it. */
+const fullName = (name: string): string =>
+  name.slice(name.lastIndexOf("/")).includes(":") ? name : `${name}:latest`;
