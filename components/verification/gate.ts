@@ -96,6 +96,10 @@ export class Gate {
  * on the way.
  */
 export const loader = `const file = require("node:path").resolve(process.env.MULTIARCH_VERIFIER);
+if (!require("node:fs").existsSync(file)) {
+  console.error(file + " isn't there: plugins and program must run in one folder; give an inline program main: process.cwd() in its projectSettings");
+  process.exit(1);
+}
 const load = require("node:module").createRequire(file);
 if (file.endsWith(".ts")) load("tsx/cjs");
 load(file).main();
@@ -103,7 +107,8 @@ load(file).main();
 
 /**
  * Where the program lies, seen from the folder of the Pulumi program: the command plugin runs in the same one, by `main` of
- * Pulumi.yaml too. So the path is the same in every checkout, and none is absolute.
+ * Pulumi.yaml too. So the path is the same in every checkout, and none is absolute. (The builder's plugin finds a relative
+ * context by the same rule.)
  */
 export function verifier(): string {
   return relative(process.cwd(), join(__dirname, `main${extname(__filename)}`));
