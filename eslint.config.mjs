@@ -25,7 +25,7 @@ export default tseslint.config(
     },
   },
   {
-    // The verification program runs from stdin with `node -`: CommonJS, no imports but Node's own.
+    // What runs without being compiled: the stand-ins of local/, and settings of tools.
     files: ["**/*.js", "**/*.cjs"],
     languageOptions: {
       sourceType: "commonjs",

@@ -7,6 +7,10 @@ import { extname, join, relative } from "node:path";
  * on the way.
  */
 export const loader = `const file = require("node:path").resolve(process.env.MULTIARCH_PROGRAM);
+if (!require("node:fs").existsSync(file)) {
+  console.error(file + " isn't there: plugins and program must run in one folder; give an inline program main: process.cwd() in its projectSettings");
+  process.exit(1);
+}
 const load = require("node:module").createRequire(file);
 if (file.endsWith(".ts")) load("tsx/cjs");
 load(file).main();
@@ -14,7 +18,8 @@ load(file).main();
 
 /**
  * Where a program of this package lies, seen from the folder of the Pulumi program: the command plugin runs in the same one, by
- * `main` of Pulumi.yaml too. So the path is the same in every checkout, and none is absolute.
+ * `main` of Pulumi.yaml too. So the path is the same in every checkout, and none is absolute. (The builder's plugin finds a
+ * relative context by the same rule.)
  *
  * @param module within `components`, without its extension
  */

@@ -35,27 +35,31 @@ export class Docker {
    */
   run(args: readonly string[], seconds: number): Promise<Said> {
     return new Promise((resolve, reject) => {
-      const child = spawn("docker", args, {
-        env: this.#settings?.env ?? process.env,
-        stdio: ["ignore", "pipe", "pipe"],
-        timeout: seconds * 1000,
-        killSignal: "SIGKILL",
-      });
+      const env = this.#settings?.env ?? process.env;
+      const child = spawn("docker", args, { env, stdio: ["ignore", "pipe", "pipe"] });
+      // Not spawn's own limit: where there is no program, that goes on, and holds this one.
+      const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
       const said = { stdout: "", stderr: "" };
       for (const channel of ["stdout", "stderr"] as const)
         child[channel].setEncoding("utf8").on("data", (text: string) => {
           said[channel] = (said[channel] + text).slice(-100_000);
         });
-      child.on("error", (error: NodeJS.ErrnoException) =>
+      child.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+        clearTimeout(timer);
+        const why =
+          code === "ENOENT"
+            ? "there is no docker client on it: install Docker"
+            : `its docker client doesn't start (${message}): see to it`;
         reject(
           new Refusal(
-            error.code === "ENOENT"
-              ? `verify.depth "run" starts images on the machine that runs Pulumi, and there is no docker client on it: install Docker, or set verify.depth to "entrypoint"`
-              : `the docker client doesn't start (${error.message}): see to it, or set verify.depth to "entrypoint"`,
+            `verify.depth "run" starts images on the machine that runs Pulumi, and ${why}, or set verify.depth to "entrypoint"`,
           ),
-        ),
-      );
-      child.on("close", (status) => resolve({ status: status ?? undefined, ...said }));
+        );
+      });
+      child.on("close", (status) => {
+        clearTimeout(timer);
+        resolve({ status: status ?? undefined, ...said });
+      });
     });
   }
 

@@ -5,7 +5,9 @@
 import { VerifyDepth } from "../image/imageArgs";
 import { parseObject } from "../registry/attempt";
 import { Refusal } from "../registry/refusal";
+import { readCode } from "./code";
 import type { Report } from "./report";
+import { start } from "./start";
 import { type Plan, verify } from "./verify";
 
 /** What the gate asks for. */
@@ -48,13 +50,8 @@ async function look(
   const { depth = VerifyDepth.Manifest } = settings;
   if (depth === VerifyDepth.Manifest) return { reference, mediaType, images: bare };
   const planned = held.images.filter(({ platform }) => settings.platforms.includes(platform));
-  // What reads layers is loaded where layers are read.
-  const { readCode } = await import("./code");
   const { codes, ...rest } = await readCode(planned, held.registry);
-  if (depth === VerifyDepth.Run) {
-    const { start } = await import("./start");
-    await start(planned, held.registry, settings, access);
-  }
+  if (depth === VerifyDepth.Run) await start(planned, held.registry, settings, access);
   const images = bare.map((image) => ({ ...image, ...codes.get(image.digest) }));
   return { reference, mediaType, images, ...rest };
 }

@@ -172,6 +172,15 @@ describe("run", () => {
     expect(leftovers()).toBe("");
   });
 
+  it("that is interrupted leaves nothing either", async () => {
+    app.set({ image: { platforms, ...run({ command: ["sleep", "600"], seconds: 2 }) } });
+    const running = app.project.start("up");
+    while (leftovers() === "") await new Promise((resolve) => setTimeout(resolve, 100));
+    running.kill("SIGINT");
+    expect((await running.done).code).not.toBe(0);
+    expect(leftovers()).toBe("");
+  });
+
   it("an image that lies behind a shell is found by running it", async () => {
     // The header of a program for s390x, which nothing here runs.
     const header =

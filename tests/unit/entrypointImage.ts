@@ -1,8 +1,16 @@
 /** Images made of a few files, in a fake registry. */
 import { gzipSync } from "node:zlib";
 import { pack, type Headers } from "tar-stream";
-import type { RuntimeConfig } from "../../components/verification/inspect";
+import { readCode } from "../../components/verification/code";
+import { inspect, type RuntimeConfig } from "../../components/verification/inspect";
 import { types, type Descriptor, type FakeRegistry, type Platform } from "./fakeRegistry";
+
+export const amd64 = { os: "linux", architecture: "amd64" };
+export const arm64 = { os: "linux", architecture: "arm64" };
+/** Of what may be read, in no test's way. */
+export const limits = { bytes: 2 ** 31, total: 60_000 };
+/** Bytes of a large layer. */
+export const plenty = 32 << 20;
 
 /** A file of a layer: its content, or a whole header. */
 export type Files = Readonly<
@@ -85,3 +93,38 @@ export async function storeImage(
 
 /** The path under which the registry serves a blob. */
 export const blobPath = ({ digest }: Descriptor) => `/v2/app/blobs/${digest}`;
+
+/** Reads what an index, or one image, starts. */
+export async function readFrom(
+  registry: FakeRegistry,
+  digest: string,
+  given = limits,
+  idle = 30_000,
+) {
+  const options = { total: 3000, request: 1000, idle };
+  const held = await inspect(registry.reference(digest), {}, options);
+  const { codes, ...rest } = await readCode(held.images, held.registry, given);
+  return { ...rest, code: held.images.map((image) => codes.get(image.digest)?.code) };
+}
+
+/** What one image for linux/amd64 comes to: the file that it starts, or what is said of it. */
+export async function outcomeOf(
+  registry: FakeRegistry,
+  config: RuntimeConfig,
+  layers: readonly Files[],
+  packing?: Packing,
+) {
+  const { digest } = await storeImage(registry, amd64, config, layers, packing);
+  const { code, warnings } = await readFrom(registry, digest);
+  return warnings[0] ?? code[0]?.file;
+}
+
+/** What work is refused with. */
+export async function refusal(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error === undefined) throw new Error("nothing was refused");
+  return (error as Error).message;
+}

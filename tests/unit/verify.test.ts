@@ -11,6 +11,7 @@ import { loader } from "../../components/nodeProgram";
 import { inspect, spell } from "../../components/verification/inspect";
 import { verify } from "../../components/verification/verify";
 import { normalisePlatform } from "../../components/platform";
+import { arm, storeImage } from "./entrypointImage";
 import { FakeProxy, FakeRegistry, answer, basicOf, sha256, types } from "./fakeRegistry";
 
 const amd64 = { os: "linux", architecture: "amd64" };
@@ -156,12 +157,27 @@ describe("the program", () => {
     expect(loader).not.toContain(process.cwd());
     const elsewhere = await run(settings, { MULTIARCH_PROGRAM: "no/such/main.js" });
     expect(elsewhere.status).toBe(1);
-    expect(elsewhere.stderr).toContain("no/such/main.js");
+    expect(elsewhere.stderr).toMatch(/no\/such\/main\.js isn't there: .*process\.cwd\(\).*\n$/);
+  });
+
+  test("reads layers and starts images where that is asked for", async () => {
+    const image = await storeImage(registry, arm64, { Cmd: ["/app"] }, [{ app: arm }]);
+    const settings = { reference: registry.reference(image.digest), platforms: ["linux/arm64"] };
+    const { stdout, stderr } = await run({ ...settings, depth: "entrypoint" });
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toMatchObject({
+      images: [{ platform: "linux/arm64", code: { file: "/app", architecture: "arm64" } }],
+      downloaded: image.layers[0]!.size,
+      warnings: [],
+    });
+    const started = await run({ ...settings, depth: "run" }, { PATH: docker });
+    expect(started).toMatchObject({ status: 1, stdout: "" });
+    expect(started.stderr).toContain("there is no docker client on it");
   });
 
   test("as the Pulumi program loads it, reads no libraries but Node's own", () => {
     // `exists` is asked in every run: what unpacks layers is loaded where layers are unpacked.
-    const script = `require(${JSON.stringify(join(__dirname, "../../components/verification/verify.ts"))});
+    const script = `require(${JSON.stringify(join(__dirname, "../../components/registry/client.ts"))});
       console.log(Object.keys(require.cache).filter((file) => file.includes("node_modules")).join("\\n"));`;
     const tsx = require.resolve("tsx/cjs");
     const loaded = execFileSync(process.execPath, ["--require", tsx, "-e", script], {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Registry } from "../../components/registry/client";
 import { start, type Trial } from "../../components/verification/start";
+import { refusal } from "./entrypointImage";
 import type { HeldImage } from "../../components/verification/inspect";
 
 // What a docker client is asked, and what its words come to, by a client that plays back. That a real engine behaves so is shown by
@@ -57,15 +58,6 @@ const calls = () => readFileSync(join(folder, "calls"), "utf8").trimEnd().split(
 function run(trial: Trial = {}, platform = "linux/amd64", password?: string): Promise<void> {
   const registry = new Registry("registry.test/app:1");
   return start([image(platform)], registry, trial, { username: "ann", password });
-}
-
-async function refusal(work: Promise<unknown>): Promise<string> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error === undefined) throw new Error("nothing was refused");
-  return (error as Error).message;
 }
 
 test("an image is pulled by digest, started apart from everything, and removed", async () => {

@@ -39,10 +39,9 @@ test("it may take longer than requests may, and the reader may pause for longer 
     let at = 0;
     const timer = setInterval(() => {
       response.write(body.subarray(at, (at += 5 << 20)));
-      if (at >= body.length) {
-        clearInterval(timer);
-        response.end();
-      }
+      if (at < body.length) return;
+      clearInterval(timer);
+      response.end();
     }, 200);
     return true;
   };
@@ -67,7 +66,7 @@ test("a redirect is followed, with the credentials to the registry alone", async
 
 test("a stream that is destroyed ends the transfer", async () => {
   const stream = await open().stream(digest);
-  await once(stream, "data");
+  await stream[Symbol.asyncIterator]().next();
   stream.destroy();
   expect(stream.destroyed).toBe(true);
   await sleep(100);
