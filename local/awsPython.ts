@@ -1,60 +1,9 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { LocalError } from "./errors";
-import { isExecutable, lastLines, run, which } from "./exec";
 import type { Log } from "./log";
-import { installPackages } from "./packages";
-import { cacheDir, checkout, fillAtomically } from "./paths";
+import { ensurePythonTools } from "./pythonTools";
 
-/**
- * Gets a Python that has the AWS emulators: a virtual environment that is named by the hash of its
- * requirements, so that a change of these makes a new one, and renamed into place when it is complete.
- */
+/** Gets a Python that has the AWS emulators. */
 export async function ensureAwsPython(log: Log): Promise<string> {
-  const requirements = join(checkout, "local", "tools", "aws", "requirements.txt");
-  const hash = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
-  const directory = cacheDir("tools", `aws-emulators-${hash}`);
-  const python = join(directory, "bin", "python");
-  if (isExecutable(python)) return python;
-  const system = await findPython(log);
-  await log.step("install the AWS emulators from PyPI (about 30 s)", (progress) =>
-    fillAtomically(directory, async (temporary) => {
-      const pip = [join(temporary, "bin", "python"), "-m", "pip", "install"];
-      const options = ["--disable-pip-version-check", "--no-input", "--no-deps", "-r"];
-      const steps = [
-        [system, "-m", "venv", temporary],
-        [...pip, ...options, requirements],
-      ];
-      for (const [command = "", ...args] of steps) {
-        const result = await run(command, args, { onLine: progress });
-        if (result.code === 0) continue;
-        throw new LocalError(
-          "the AWS emulators could not be installed",
-          `\`${command} ${args.join(" ")}\` says:\n${lastLines(result.stderr, 8).replace(/^/gm, "        ")}`,
-          "check that pip reaches its package index (`pip config list`) and run the same command again",
-        );
-      }
-    }),
-  );
-  return python;
-}
-
-/** A Python that can make virtual environments; Debian packs that apart. */
-async function findPython(log: Log): Promise<string> {
-  const complete = async () => {
-    const python = which("python3");
-    const test = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
-    return python && (await run(python, ["-c", test])).code === 0 ? python : undefined;
-  };
-  const found = await complete();
-  if (found) return found;
-  await installPackages(["python3", "python3-venv"], "the AWS emulators are Python programs", log);
-  const installed = await complete();
-  if (installed) return installed;
-  throw new LocalError(
-    "no Python that runs the AWS emulators",
-    "they need Python 3.10 or newer with its venv module",
-    "install one as `python3` on PATH and run the same command again",
-  );
+  const tools = { folder: "aws", title: "the AWS emulators", name: "aws-emulators", takes: "30 s" };
+  return join(await ensurePythonTools(tools, log), "python");
 }

@@ -59,6 +59,11 @@ it.each([
   ["ecs", "linux/amd64 (ecs.architecture)", ["Service", "LoadBalancer", "TaskDefinition"]],
   ["lambda", "linux/amd64 (lambda.architecture)", ["Function", "Alias", "FunctionUrl"]],
   [
+    "ci",
+    "linux/amd64 (image.platforms), linux/arm64 (ecs.architecture, image.platforms)",
+    ["Service", "LoadBalancer"],
+  ],
+  [
     "two-targets",
     "linux/amd64 (ec2.instanceType), linux/arm64 (ecs.architecture)",
     ["Instance", "Service"],
@@ -69,7 +74,7 @@ it.each([
     program: "",
     files: {
       ...folder(`examples/${name}`, ""),
-      ...(name === "lambda" ? folder("examples/lambda/app", "app") : {}),
+      ...(name === "lambda" || name === "ci" ? folder(`examples/${name}/app`, "app") : {}),
       ...folder("examples/web", "../web"),
     },
     config: {
