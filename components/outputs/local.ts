@@ -4,8 +4,10 @@ import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { LoadArgs, TarballArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
+import type { Problem } from "../errors";
 import { normalisePlatform } from "../platform";
 import type { Access } from "../registry/client";
+import { refuse } from "../refuse";
 import { Refusal } from "../registry/refusal";
 
 /** What is to be on the machine that runs Pulumi, besides the registry. */
@@ -40,13 +42,17 @@ export function keepLocal(component: pulumi.Resource, args: LocalArgs): void {
       const works: [string, () => Promise<void>][] = [];
       if (tarball) works.push(["tarball", () => keepTarball(tarball, reference, given, name, say)]);
       if (load) works.push(["load", () => keepLoaded(load, args, reference, given, name, say)]);
+      const problems: Problem[] = [];
       for (const [field, work] of works) {
         try {
           await work();
         } catch (error) {
-          await pulumi.log.error(`${path(field)}: ${(error as Error).message}`, component);
+          const what = (error as Error).message;
+          problems.push({ path: path(field), what, fix: "the next `pulumi up` tries again" });
         }
       }
+      // Nobody waits for this, so it ends nothing that is under way; a logged error alone would leave the exit code at 0.
+      refuse(args.name, problems);
     });
 }
 
@@ -139,4 +145,4 @@ function docker(args: string[]): Promise<{ ok: boolean; text: string }> {
 
 /** With a tag, as an engine has it. */
 const fullName = (name: string): string =>
-  name.slice(name.lastIndexOf("/")).includes(":") ? name : `${name}:latest`;
+  name.slice(name.lastIndexOf("/") + 1).includes(":") ? name : `${name}:latest`;
