@@ -40,11 +40,13 @@ export function deployOverSsh(
   scripts: SshScripts,
 ): void {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
+  // By a promise: as an output it would bring along that it waits for the component's children, the later hosts among them.
+  const urn = new Promise<string>((resolve) => component.urn.apply(resolve));
   let before: pulumi.Resource[] = [];
   for (const [host, at] of Object.entries(ssh.hosts)) {
     const { connection, known } = sshConnection(ssh, at);
     const place = pulumi.interpolate`${at.address}:${at.port ?? 22}`;
-    const resource = pulumi.interpolate`${component.urn}@${place}`;
+    const resource = pulumi.interpolate`${urn}@${place}`;
     const over = known.apply((to): SshPlace => ({ path, host, connection: to }));
     const options = (what: string) => ({
       parent: component,
