@@ -292,6 +292,7 @@ it("under another address is another host: released there first, then removed wh
     "delete-replaced web-one-pull",
   ];
   expect(steps.filter((step) => order.includes(step))).toEqual(order);
+  expect(words(run)).not.toContain("error");
   // It is one machine: its containers are made anew, and those of the old address are gone.
   expect(serving()).not.toBe(first);
   expect(app.containers()).toEqual(["ssh-test-web running"]);

@@ -92,7 +92,8 @@ export function deployOverSsh(
         stdin: scripts.remove(resource),
         triggers: [place],
       },
-      { ...options("removal"), dependsOn: [release] },
+      // Of the pull too, by itself: deletes go by what is deleted, and the release isn't.
+      { ...options("removal"), dependsOn: [pull, release] },
     );
     watchContainer(component, release, pull, container, over);
     before = [release];
