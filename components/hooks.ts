@@ -34,16 +34,16 @@ export async function refuseSecrets(
 
 /**
  * Says one more sentence where a resource could not be made, changed or removed. `subject` is what it is shown on. The sentence is
- * given the provider's raw text; undefined says nothing.
+ * given the provider's raw text, and what the engine knows of the resource; undefined says nothing.
  */
 export function explainFailure(
   name: string,
   subject: pulumi.Resource,
-  sentence: (raw: string) => Promise<string | undefined>,
+  sentence: (raw: string, failure: pulumi.ErrorHookArgs) => Promise<string | undefined>,
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
-  const hook = new pulumi.ErrorHook(name, async ({ errors }) => {
-    const said = await sentence(errors.join("\n"));
+  const hook = new pulumi.ErrorHook(name, async (failure) => {
+    const said = await sentence(failure.errors.join("\n"), failure);
     if (said !== undefined) await pulumi.log.error(said, subject);
     return false;
   });

@@ -176,6 +176,7 @@ it("a release that isn't healthy stops at the first host: the second isn't even 
   const { output } = await app.project.up({ ...given(renewed), expectFailure: true });
   expect(output).toContain("the new release isn't healthy: it ended with exit code 1");
   expect(output).toContain("the release before serves, as it did");
+  expect(output).toContain('Process exited with status 1: running "sh -s -- release":');
   expect(serving()).toEqual(before);
   expect(lines[1]!.count()).toBe(asked);
 });

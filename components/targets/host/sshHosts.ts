@@ -53,7 +53,13 @@ export function deployOverSsh(
       hooks: explainFailure(
         `${what} over SSH (${name}-${host}, ${container})`,
         component,
-        async (raw) => explainSsh(raw, await settled(over)),
+        async (raw, failure) => {
+          const place = await settled(over);
+          if (failure.failedOperation !== "delete") return explainSsh(raw, place);
+          // What is deleted may lie on the host before this one.
+          const old = pulumi.output(failure.oldInputs?.connection as SshConnection);
+          return explainSsh(raw, { ...place, connection: await settled(old), leaving: true });
+        },
       ),
     });
 

@@ -62,6 +62,8 @@ export interface SshPlace {
   readonly path: string;
   readonly host: string;
   readonly connection: SshConnection;
+  /** Whether the app leaves the host. */
+  readonly leaving?: boolean;
 }
 
 interface Explanation {
@@ -118,15 +120,18 @@ const explanations: readonly Explanation[] = [
     say: ({ machine, field }) => `${field}.address: there is no host of the name ${machine}`,
   },
   {
-    pattern: /without exit status|closed network connection|connection reset|broken pipe/,
+    pattern: /without exit status/,
     say: ({ machine }) =>
       `the connection to ${machine} was cut: what had begun there goes on by itself, or is undone there; \`pulumi up\` again waits for it and finishes`,
   },
   {
     pattern:
-      /connection refused|i\/o timeout|no route to host|network is unreachable|connect failed|administratively prohibited|handshake failed: EOF|deadline exceeded|connection timed out/,
-    say: ({ machine, field }) =>
-      `${field}.address: no SSH server can be reached at ${machine}: start it, open the firewall for this machine, or correct the address and port; a host that is gone for good is forgotten with \`pulumi state delete\``,
+      /connection refused|i\/o timeout|no route to host|network is unreachable|connect failed|administratively prohibited|connection reset|handshake failed: EOF|deadline exceeded|connection timed out/,
+    say: ({ machine, field, place }) =>
+      `${field}.address: no SSH server can be reached at ${machine}: ` +
+      (place.leaving
+        ? "what runs there is removed by the next `pulumi up` that reaches it; if the host is gone for good, `pulumi state delete` with the URN of the resource, in a terminal, forgets it"
+        : "start it, open the firewall for this machine, or correct the address and port"),
   },
 ];
 
