@@ -58,13 +58,13 @@ it("examples/ssh is previewed without a connection: three commands for each serv
       registryAddress: environment().registry.address,
       repository: "examples/ssh",
       builder: JSON.stringify({ name: environment().builder }),
-      sshKey: "an OPENSSH PRIVATE KEY-----",
-      hosts: JSON.stringify({
+      hosts: {
         one: { address: "203.0.113.7", hostKey },
         two: { address: "203.0.113.8", hostKey },
-      }),
+      },
     },
   });
+  await project.pulumi(["config", "set", "--secret", "sshKey", "an OPENSSH PRIVATE KEY-----"]);
   const { events, stdout } = await project.preview();
   const names = events
     .filter(({ type }) => type === "command:remote:Command")
