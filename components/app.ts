@@ -15,7 +15,7 @@ import { Repository, type RepositoryArgs } from "./registry/repository";
 import { mostMutableTags, repositoryProblems } from "./registry/repositoryProblems";
 import { ec2Architecture, type Ec2Args, ec2Problems, Ec2Target } from "./targets/ec2/ec2";
 import { type EcsArgs, ecsProblems, EcsTarget } from "./targets/ecs/ecs";
-import { type HostArgs, hostProblems, HostTarget } from "./targets/host/host";
+import { type HostArgs, hostProblems, HostTarget, recordedHost } from "./targets/host/host";
 import { type LambdaArgs, lambdaProblems, LambdaTarget } from "./targets/lambda/lambda";
 
 /** What is built, and where it runs. */
@@ -33,7 +33,7 @@ export interface AppArgs {
   ecs?: EcsArgs;
   /** Runs it as a function of Lambda. */
   lambda?: LambdaArgs;
-  /** Runs it as a container on this machine. */
+  /** Runs it as a container on this machine, or on hosts that are reached over SSH. */
   host?: HostArgs;
 }
 
@@ -122,14 +122,19 @@ export class App extends pulumi.ComponentResource {
   public readonly ecs?: EcsTarget;
   /** The function on Lambda, where there is one. */
   public readonly lambda?: LambdaTarget;
-  /** The container on this machine, where there is one. */
+  /** The container on this machine, or those on its hosts, where there are any. */
   public readonly host?: HostTarget;
 
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: AppArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = planApp(args);
     refuse(name, appProblems(args, plan));
-    super("multiarch:index:App", name, { ...args, image: recordedArgs(args.image, plan) }, opts);
+    const recorded = {
+      ...args,
+      image: recordedArgs(args.image, plan),
+      ...(args.host && { host: recordedHost(args.host) }),
+    };
+    super("multiarch:index:App", name, recorded, opts);
     void pulumi.log.info(`platforms: ${describePlan(plan)}`, this);
     const opt = { parent: this };
 

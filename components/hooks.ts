@@ -32,15 +32,19 @@ export async function refuseSecrets(
   }
 }
 
-/** Says one more sentence where a resource could not be made or changed. `subject` is what it is shown on. */
+/**
+ * Says one more sentence where a resource could not be made, changed or removed. `subject` is what it is shown on. The sentence is
+ * given the provider's raw text, and what the engine knows of the resource; undefined says nothing.
+ */
 export function explainFailure(
   name: string,
   subject: pulumi.Resource,
-  sentence: () => Promise<string>,
+  sentence: (raw: string, failure: pulumi.ErrorHookArgs) => Promise<string | undefined>,
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
-  const hook = new pulumi.ErrorHook(name, async () => {
-    await pulumi.log.error(await sentence(), subject);
+  const hook = new pulumi.ErrorHook(name, async (failure) => {
+    const said = await sentence(failure.errors.join("\n"), failure);
+    if (said !== undefined) await pulumi.log.error(said, subject);
     return false;
   });
   return { onError: [hook] };

@@ -40,5 +40,6 @@ export {
 } from "./targets/ecs/ecsArgs";
 export { HostTarget } from "./targets/host/host";
 export * from "./targets/host/hostArgs";
+export type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./targets/host/sshArgs";
 export { LambdaTarget } from "./targets/lambda/lambda";
 export * from "./targets/lambda/lambdaArgs";

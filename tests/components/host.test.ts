@@ -195,3 +195,143 @@ it("what the host shows to everybody must not be secret", async () => {
   expect(stdin).toContain("web: health.path: is secret");
   expect(stdin).not.toContain("canary");
 });
+
+describe("over SSH", () => {
+  const hostKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWMUlaUdDcjSJ7Aa3h2x8fBzLq5kNc1ZBM5nHhbxW9k";
+  const hosts = {
+    two: { address: "203.0.113.8", port: 2222, hostKey },
+    one: { address: pulumi.output("203.0.113.7"), acceptAnyHostKey: true },
+  };
+
+  async function deploy(args: Partial<HostTargetArgs>) {
+    const options: Made["options"] = {};
+    let target: HostTarget | undefined;
+    const registered = await register(
+      () => {
+        target = new HostTarget(
+          "web",
+          { ref: image, ...args },
+          {
+            transformations: [
+              (resource) => {
+                if (resource.type.includes(":remote:")) options[resource.name] = resource.opts;
+                return undefined;
+              },
+            ],
+          },
+        );
+      },
+      (resource) =>
+        resource.name.endsWith("-verified") ? verified(resource, repository, digest) : {},
+    );
+    const commands = registered.filter(({ type }) => type === "command:remote:Command");
+    const inputs = (name: string) => commands.find((one) => one.name === name)!.inputs;
+    const component = registered.find(({ type }) => type.endsWith("HostTarget"))!;
+    return { target: target!, options, commands, inputs, component };
+  }
+
+  /** What a resource waits for, by its name. */
+  async function waits(options: pulumi.CustomResourceOptions | undefined): Promise<string[]> {
+    const urns = ((options?.dependsOn ?? []) as pulumi.Resource[]).map(({ urn }) => valueOf(urn));
+    return (await Promise.all(urns)).map((urn) => urn.split("::").at(-1)!);
+  }
+
+  it("makes a pull, a release and a removal for each host, each host after the release on the one before", async () => {
+    const { commands, options } = await deploy({ ssh: { hosts, privateKey: "PRIVATE KEY-----" } });
+    expect(commands.map(({ name }) => name).sort()).toEqual([
+      ...["web-one", "web-one-pull", "web-one-removal"],
+      ...["web-two", "web-two-pull", "web-two-removal"],
+    ]);
+    expect(await waits(options["web-two-pull"])).toEqual([]);
+    expect(await waits(options["web-two"])).toEqual(["web-two-pull"]);
+    expect(await waits(options["web-two-removal"])).toEqual(["web-two-pull", "web-two"]);
+    expect(await waits(options["web-one-pull"])).toEqual(["web-two"]);
+    expect(options["web-two-pull"]?.ignoreChanges).toEqual(["stdin"]);
+    expect(options["web-two"]?.ignoreChanges).toBeUndefined();
+  });
+
+  it("replaces with the host what pulls and what removes, never the release, and gives no environment", async () => {
+    const { inputs } = await deploy({ ssh: { hosts } });
+    const common = { addPreviousOutputInEnv: false, logging: "stderr" };
+    expect(inputs("web-two-pull")).toEqual({
+      ...common,
+      connection: expect.anything(),
+      create: "sh -s -- pull",
+      update: "cat >/dev/null",
+      delete: "sh -s -- forget",
+      stdin: expect.stringContaining(`image='${image}'\n`),
+      triggers: [image, "x86_64", "203.0.113.8:2222"],
+    });
+    expect(inputs("web-two")).toEqual({
+      ...common,
+      connection: expect.anything(),
+      create: "sh -s -- release",
+      update: "sh -s -- release",
+      stdin: expect.stringMatching(/^resource='urn:pulumi:.*::web@203\.0\.113\.8:2222'$/m),
+    });
+    expect(inputs("web-one-removal")).toEqual({
+      ...common,
+      connection: expect.anything(),
+      delete: "sh -s -- remove",
+      stdin: expect.stringMatching(/^resource='urn:pulumi:.*::web@203\.0\.113\.7:22'$/m),
+      triggers: ["203.0.113.7:22"],
+    });
+    for (const name of ["web-two-pull", "web-two", "web-two-removal"])
+      expect((inputs(name).stdin as string).endsWith(script)).toBe(true);
+  });
+
+  it("connects as it is told: host key, few and short attempts, and keys that are secret", async () => {
+    const privateKey = "canary PRIVATE KEY-----";
+    const { inputs, component } = await deploy({
+      ssh: { hosts, user: "deploy", privateKey, privateKeyPassword: "canary-2" },
+    });
+    expect(inputs("web-two").connection).toEqual({
+      ...secretSignature,
+      value: {
+        ...{ host: "203.0.113.8", port: 2222, user: "deploy", hostKey },
+        ...{ privateKey, privateKeyPassword: "canary-2", dialErrorLimit: 1, perDialTimeout: 10 },
+      },
+    });
+    expect((inputs("web-one").connection as { value: object }).value).not.toHaveProperty("hostKey");
+    expect(JSON.stringify(component)).not.toContain("canary");
+    expect(component.inputs.ssh).toEqual({
+      user: "deploy",
+      hosts: {
+        two: { address: "203.0.113.8", port: 2222, hostKey },
+        one: { address: "203.0.113.7", acceptAnyHostKey: true },
+      },
+    });
+  });
+
+  it("behind a bastion uses the hosts' user and key there too unless others are given, and tries once", async () => {
+    const bastion = { address: "203.0.113.1", hostKey };
+    const { inputs, target } = await deploy({
+      ports: [{ container: 8080, address: "0.0.0.0" }],
+      ssh: { hosts, privateKey: "a PRIVATE KEY-----", bastion },
+    });
+    const { value } = inputs("web-two").connection as { value: Record<string, unknown> };
+    expect(value.dialErrorLimit).toBe(0);
+    expect(value.proxy).toEqual({
+      ...{ host: "203.0.113.1", port: 22, user: "root", hostKey },
+      ...{ privateKey: "a PRIVATE KEY-----", dialErrorLimit: 1, perDialTimeout: 10 },
+    });
+    expect(await valueOf(target.url)).toBe("http://203.0.113.8:8080");
+    expect(await valueOf(target.shellCommand)).toBe(
+      "ssh -t -p 2222 -J root@203.0.113.1 root@203.0.113.8 'docker exec --interactive --tty project-stack-web sh'",
+    );
+  });
+
+  it("gives credentials to the pull alone, in a text that is secret", async () => {
+    const { inputs, commands } = await deploy({
+      ssh: { hosts },
+      registry: { address: "registry.example.com", username: "robot", password: "canary" },
+    });
+    expect(inputs("web-two-pull").stdin).toEqual({
+      ...secretSignature,
+      value: expect.stringContaining("export MULTIARCH_REGISTRY_PASSWORD='canary'\n"),
+    });
+    const others = commands.filter(({ name }) => !name.endsWith("-pull"));
+    expect(JSON.stringify(others)).not.toContain("canary");
+  });
+});

@@ -23,6 +23,8 @@ export interface AppProject {
   readonly port: number;
   /** Rewrites the program. */
   set(settings: Settings): void;
+  /** The program as it is, for tests that add to it. */
+  program(): string;
   /** The page that the container serves; rejects where nothing answers. */
   page(): Promise<string>;
   /** Containers of this app, running or not, with their state. */
@@ -77,6 +79,7 @@ export async function createApp(name: string, settings: Settings = {}): Promise<
     repository,
     port,
     set: (given) => project.write("index.js", text(given)),
+    program: () => readFileSync(`${project.directory}/index.js`, "utf8"),
     page: () => get(port),
     containers: () =>
       docker(

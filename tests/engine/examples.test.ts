@@ -47,6 +47,36 @@ it("examples/host is previewed: one platform, which follows from the architectur
   await project.dispose();
 });
 
+it("examples/ssh is previewed without a connection: three commands for each service on each host", async () => {
+  const hostKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWMUlaUdDcjSJ7Aa3h2x8fBzLq5kNc1ZBM5nHhbxW9k";
+  const project = await createProject({
+    name: "multiarch-ssh",
+    program: "",
+    files: { ...folder("examples/ssh", ""), ...folder("examples/web", "../web") },
+    config: {
+      registryAddress: environment().registry.address,
+      repository: "examples/ssh",
+      builder: JSON.stringify({ name: environment().builder }),
+      hosts: {
+        one: { address: "203.0.113.7", hostKey },
+        two: { address: "203.0.113.8", hostKey },
+      },
+    },
+  });
+  await project.pulumi(["config", "set", "--secret", "sshKey", "an OPENSSH PRIVATE KEY-----"]);
+  const { events, stdout } = await project.preview();
+  const names = events
+    .filter(({ type }) => type === "command:remote:Command")
+    .map(({ op, name }) => `${op} ${name}`);
+  const of = (name: string) => [`create ${name}`, `create ${name}-pull`, `create ${name}-removal`];
+  expect(names.sort()).toEqual(
+    ["canary-one", "canary-two", "web-one", "web-two"].flatMap(of).sort(),
+  );
+  expect(stdout).toContain('url        : "http://203.0.113.7:80"');
+  await project.dispose();
+});
+
 /** The programs in the README, in their order. */
 const programs = () =>
   [...read("README.md").matchAll(/```ts\n([^`]*new multiarch\.App[^`]*)```/g)].map(

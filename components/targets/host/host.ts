@@ -4,15 +4,19 @@ import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { describeProblems, type Problem } from "../../errors";
 import type { RegistryAccess } from "../../image/inputs";
-import { statedArchitecture } from "../../platform";
+import { type Architecture, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
 import { recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { watchContainer } from "./hostWatch";
+import { deployOverSsh, firstHost, recordedSsh } from "./sshHosts";
+import { placeOf } from "./sshProblems";
+import { sshCommand, sshUrl } from "./sshText";
 import {
   type HostIdentity,
+  type PullCredentials,
   hostIdentity,
   hostUrl,
   pullSettings,
@@ -20,10 +24,11 @@ import {
 } from "./hostSettings";
 
 export * from "./hostArgs";
+export * from "./sshArgs";
 export { hostProblems } from "./hostProblems";
 
 /**
- * Runs an image as a container on this machine, with Docker or Podman. A new release is found healthy before the old one is
+ * Runs an image as a container with Docker or Podman, on this machine or on hosts that are reached over SSH. A new release is found healthy before the old one is
  * stopped; where it isn't, the update fails with its last log lines and the old one serves on.
  *
  * @example
@@ -37,9 +42,12 @@ export { hostProblems } from "./hostProblems";
  * ```
  */
 export class HostTarget extends pulumi.ComponentResource {
-  /** The address of the port that is asked for health, else of the first; empty where no port is given. */
+  /**
+   * The address of the port that is asked for health, else of the first; empty where no port is given. Over SSH, that of the first host,
+   * and empty where no port listens on other addresses than the host's own (`address: "0.0.0.0"` opens one).
+   */
   public readonly url: pulumi.Output<string>;
-  /** The command that shows the logs of the release that serves. (With Podman: `podman` in place of `docker`.) */
+  /** The command that shows the logs of the release that serves, on the first host. (With Podman: `podman` in place of `docker`.) */
   public readonly logsCommand: pulumi.Output<string>;
   /** The command that opens a shell in it, where the image has one. */
   public readonly shellCommand: pulumi.Output<string>;
@@ -61,8 +69,11 @@ export class HostTarget extends pulumi.ComponentResource {
 
     const architecture = statedArchitecture(args)!;
     // Credentials change from run to run and are no part of what is asked for.
-    const { registry: given, image: source, ref, ...rest } = args;
-    const recorded = recordedTarget({ ...rest, image: source, ref }, architecture);
+    const { registry: given, image: source, ref, ssh, ...rest } = args;
+    const recorded = recordedTarget(
+      { ...recordedHost({ ...rest, ssh }), image: source, ref },
+      architecture,
+    );
     super("multiarch:index:HostTarget", name, recorded, opts);
     const image = targetImage(this, name, args, architecture, given);
     const registry = { address: given?.address, ...image.access };
@@ -71,55 +82,46 @@ export class HostTarget extends pulumi.ComponentResource {
     const path = fieldPath(opts?.parent, "host", "x") === "x" ? "" : "host";
     const known = args.name ?? scoped;
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
-    refuse(name, claim(identity, path));
+    refuse(name, claim(identity, ssh, path));
     const script = readFileSync(join(__dirname, "host.sh"), "utf8");
-    const common = {
-      addPreviousOutputInEnv: false,
-      logging: command.Logging.Stderr,
-    };
-
-    // Runs when the image or the host changes, with the credentials of that day. The delete of the one before comes last in an
-    // update, when the release has moved on: it removes the images that no container of the app uses any longer.
-    const pull = new command.Command(
-      `${name}-pull`,
-      {
-        ...common,
-        create: runScript("pull"),
-        delete: runScript("forget"),
-        stdin: pulumi
-          .all([settings.image, registry.address])
-          .apply(
-            ([image, address]) => pullSettings(identity, image, architecture, address) + script,
-          ),
-        environment: credentials(registry),
-        triggers: [settings.image, "this machine", architecture],
-      },
-      { parent: this, ignoreChanges: ["environment", "stdin"], protect: false },
-    );
-
-    // No triggers: a replacement would end with the old one's delete, which removes the containers. Where somebody asks for one
-    // (`up --replace`), the delete comes first.
-    const release = new command.Command(
-      name,
-      {
-        ...common,
-        create: runScript("release"),
-        update: runScript("release"),
-        delete: runScript("remove"),
-        // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
-        stdin: pulumi
-          .all([releaseText(identity, this.urn, settings, path), pull.id])
-          .apply(([text, id]) => `# ${id}\n${text}${script}`),
-      },
-      { parent: this, dependsOn: [pull], deleteBeforeReplace: true },
-    );
-    watchContainer(this, release, pull, identity.container);
-
+    const { container } = identity;
     const asked = { ports: settings.ports, health: { port: settings.health?.port } };
-    this.url = pulumi.output(asked).apply(hostUrl);
-    this.containerName = pulumi.output(identity.container);
-    this.logsCommand = pulumi.output(`docker logs --follow --tail 100 ${identity.container}`);
-    this.shellCommand = pulumi.output(`docker exec --interactive --tty ${identity.container} sh`);
+    const logs = `docker logs --follow --tail 100 ${container}`;
+    const shell = `docker exec --interactive --tty ${container} sh`;
+
+    if (ssh === undefined) {
+      deployHere(this, name, identity, architecture, settings, registry, path, script);
+      this.url = pulumi.output(asked).apply(hostUrl);
+      this.logsCommand = pulumi.output(logs);
+      this.shellCommand = pulumi.output(shell);
+    } else {
+      deployOverSsh(this, name, ssh, path === "" ? "ssh" : `${path}.ssh`, container, {
+        triggers: [settings.image, architecture],
+        pull: pulumi
+          .all([settings.image, registry.address, passedOn(registry)])
+          .apply(
+            ([ref, address, credentials]) =>
+              pullSettings(identity, ref, architecture, address, credentials) + script,
+          ),
+        release: (resource) =>
+          releaseText(identity, resource, settings, path).apply((text) => text + script),
+        remove: (resource) =>
+          pulumi
+            .all([resource, settings.stopTimeout])
+            .apply(
+              ([label, stopTimeout]) =>
+                releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
+                script,
+            ),
+      });
+      const first = firstHost(ssh);
+      this.url = pulumi
+        .all([first, asked])
+        .apply(([{ host }, { ports, health }]) => sshUrl(host.address, ports, health.port));
+      this.logsCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, logs));
+      this.shellCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, shell));
+    }
+    this.containerName = pulumi.output(container);
     this.registerOutputs({
       url: this.url,
       logsCommand: this.logsCommand,
@@ -129,18 +131,75 @@ export class HostTarget extends pulumi.ComponentResource {
   }
 }
 
-/** The containers that a program names, by its stack: two of one name would replace each other in every run. */
+/** What a host target records of its arguments: nothing of how hosts are reached, which changes with the machine that runs Pulumi. */
+export function recordedHost({ ssh, ...rest }: HostArgs) {
+  return { ...rest, ...(ssh && { ssh: recordedSsh(ssh) }) };
+}
+
+/** Pulls and releases on this machine. */
+function deployHere(
+  component: pulumi.Resource,
+  name: string,
+  identity: HostIdentity,
+  architecture: Architecture,
+  settings: HostArgs & { image: pulumi.Output<string> },
+  registry: RegistryAccess & { address?: pulumi.Input<string> },
+  path: string,
+  script: string,
+): void {
+  const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
+
+  // Runs when the image or the host changes, with the credentials of that day. The delete of the one before comes last in an
+  // update, when the release has moved on: it removes the images that no container of the app uses any longer.
+  const pull = new command.Command(
+    `${name}-pull`,
+    {
+      ...common,
+      create: runScript("pull"),
+      delete: runScript("forget"),
+      stdin: pulumi
+        .all([settings.image, registry.address])
+        .apply(([image, address]) => pullSettings(identity, image, architecture, address) + script),
+      environment: credentials(registry),
+      triggers: [settings.image, "this machine", architecture],
+    },
+    { parent: component, ignoreChanges: ["environment", "stdin"], protect: false },
+  );
+
+  // No triggers: a replacement would end with the old one's delete, which removes the containers. Where somebody asks for one
+  // (`up --replace`), the delete comes first.
+  const release = new command.Command(
+    name,
+    {
+      ...common,
+      create: runScript("release"),
+      update: runScript("release"),
+      delete: runScript("remove"),
+      // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
+      stdin: pulumi
+        .all([releaseText(identity, component.urn, settings, path), pull.id])
+        .apply(([text, id]) => `# ${id}\n${text}${script}`),
+    },
+    { parent: component, dependsOn: [pull], deleteBeforeReplace: true },
+  );
+  watchContainer(component, release, pull, identity.container);
+}
+
+/** The containers that a program names on each machine, by its stack: two of one name would replace each other in every run. */
 const claimed = new WeakMap<pulumi.Resource, Set<string>>();
 
-function claim({ owner }: HostIdentity, path: string): Problem[] {
+function claim({ owner }: HostIdentity, ssh: HostArgs["ssh"], path: string): Problem[] {
   const stack = pulumi.runtime.getStackResource();
   if (stack === undefined) return [];
   const names = claimed.get(stack) ?? new Set();
   claimed.set(stack, names);
-  if (!names.has(owner)) {
-    names.add(owner);
-    return [];
-  }
+  const machines = ssh
+    ? Object.values(ssh.hosts).flatMap((host) => placeOf(host) ?? [])
+    : ["this machine"];
+  const claims = machines.map((machine) => `${owner} on ${machine}`);
+  const taken = claims.some((one) => names.has(one));
+  for (const one of claims) names.add(one);
+  if (!taken) return [];
   return [
     {
       path: path === "" ? "name" : `${path}.name`,
@@ -156,6 +215,15 @@ function claim({ owner }: HostIdentity, path: string): Problem[] {
  */
 function runScript(action: string): string {
   return `sh -s -- ${action}; exit $?`;
+}
+
+/** Over SSH they go in with the script: its server passes no environment on. */
+function passedOn({
+  username,
+  password,
+}: RegistryAccess): pulumi.Output<PullCredentials> | undefined {
+  if (username === undefined || password === undefined) return undefined;
+  return pulumi.secret({ username, password });
 }
 
 /** The variables of the pull, secret whether or not they came as secrets; absent where there are no credentials. */

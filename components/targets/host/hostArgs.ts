@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Architecture } from "../../platform";
 import type { TargetImageArgs } from "../targetImage";
+import type { SshHostArgs } from "./sshArgs";
 
 /** How a new release takes over from the one that serves. */
 export const HostStrategy = {
@@ -36,7 +37,7 @@ export interface HostPortArgs {
   /**
    * The IP address of the host to listen on: `0.0.0.0` lets everybody in, past most firewalls of the host, whose rules
    * Docker's come before (docs.docker.com/engine/network/packet-filtering-firewalls).
-   * @default "127.0.0.1", this machine alone
+   * @default "127.0.0.1", the host alone
    */
   address?: pulumi.Input<string>;
 }
@@ -113,7 +114,7 @@ export interface HostRegistryArgs {
 /** How a container runs on a host. The names are those of `docker run`. */
 export interface HostArgs {
   /**
-   * The architecture of the host, which `uname -m` there must confirm before anything is pulled. Plain: it decides which
+   * The architecture of the host, or of all hosts, which `uname -m` there must confirm before anything is pulled. Plain: it decides which
    * platform is built.
    * @default "x86_64"
    */
@@ -124,6 +125,11 @@ export interface HostArgs {
    * @default the component's name, with those of the components around it
    */
   name?: string;
+  /**
+   * The hosts, reached over SSH.
+   * @default the machine that runs Pulumi
+   */
+  ssh?: SshHostArgs;
   /**
    * Ports that can be reached on the host. None: nothing can.
    * @default none
@@ -216,6 +222,7 @@ const known: Readonly<Record<keyof HostTargetArgs, true>> = {
   registry: true,
   release: true,
   restart: true,
+  ssh: true,
   stopTimeout: true,
   strategy: true,
   user: true,

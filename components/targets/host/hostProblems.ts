@@ -4,6 +4,7 @@ import { type Problem, show } from "../../errors";
 import { Architecture, parseArchitecture } from "../../platform";
 import { imageProblem } from "../targetImage";
 import { HostRestart, HostStrategy, hostFields } from "./hostArgs";
+import { sshProblems } from "./sshProblems";
 
 /** What a value must be: the test, the words for it, and what to write instead. */
 interface Rule {
@@ -39,7 +40,7 @@ const rules = {
   port: whole("a whole number from 1 to 65535", "give a port such as 8080", 1, 65_535),
   address: {
     allowed: "an IP address",
-    fix: 'write "127.0.0.1" for this machine alone, or "0.0.0.0" for everybody',
+    fix: 'write "127.0.0.1" for the host alone, or "0.0.0.0" for everybody',
     test: (value) => typeof value === "string" && isIP(value) !== 0,
   },
   source: text(
@@ -121,6 +122,7 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
   const alone = (field: string) => path === "" || !["image", "ref", "registry"].includes(field);
   checker.fields(args, path, hostFields.filter(alone));
   if (path === "") imageProblem(checker, args);
+  sshProblems(checker, args.ssh, path === "" ? "ssh" : `${path}.ssh`);
   environmentProblems(
     checker,
     args.environment,

@@ -6,7 +6,7 @@ import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
 
 /** What is released once every output is known: the arguments, and the image by its platform's digest. */
-export type HostSettings = pulumi.Unwrap<HostArgs> & { image: string };
+export type HostSettings = pulumi.Unwrap<Omit<HostArgs, "ssh">> & { image: string };
 
 /** What an app is called on a host. */
 export interface HostIdentity {
@@ -59,18 +59,34 @@ function registryOf(image: string): string {
   return parsed.ok ? parsed.reference.registry : "docker.io";
 }
 
-/** The settings of the `pull` script. The credentials are not among them: they come in the environment. */
+/** Credentials for the pull. */
+export interface PullCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * The settings of the `pull` script.
+ * @param credentials given only over SSH, whose server passes no environment on; else they come in that
+ */
 export function pullSettings(
   identity: HostIdentity,
   image: string,
   architecture: Architecture,
   registry: string | undefined,
+  credentials?: PullCredentials,
 ): string {
   const address = registry?.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
   return [
     ...header(identity, image, ""),
     ...(address ? [assign("registry", address)] : []),
     assign("architecture", architecture),
+    ...(credentials
+      ? [
+          `export ${assign("MULTIARCH_REGISTRY_USERNAME", credentials.username)}`,
+          `export ${assign("MULTIARCH_REGISTRY_PASSWORD", credentials.password)}`,
+        ]
+      : []),
     'with_secrets() { "$@" "${MULTIARCH_REGISTRY_PASSWORD:-}"; }',
     "",
   ].join("\n");

@@ -1,24 +1,34 @@
 import { execFile } from "node:child_process";
-import type * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { type Look, lookOverSsh } from "./sshLook";
+import { explainSsh, type SshPlace } from "./sshText";
 
 /**
  * Looks in every run whether the container of the state is the one that runs: a killed run may have gone on by itself, and a
  * hand may have changed what a later `up` takes for unchanged. Feeds nothing; what it finds is a warning.
+ *
+ * @param over where to look over SSH; this machine, if absent. A host that can't be reached from here (previews in CI often can't)
+ *   is no warning: where something is to be released there, that fails and says why. One that shows another key is.
  */
 export function watchContainer(
   component: pulumi.Resource,
-  release: command.Command,
-  pull: command.Command,
+  release: { readonly stdout: pulumi.Output<string> },
+  pull: pulumi.Resource,
   container: string,
+  over?: pulumi.Output<SshPlace>,
 ): void {
-  pulumi.all([release.stdout, pull.urn]).apply(async ([stdout, urn]) => {
+  pulumi.all([release.stdout, pull.urn, over]).apply(async ([stdout, urn, place]) => {
     const released = containerOf(stdout);
     if (released === undefined) return;
-    const running = await runningContainer(container);
+    const { running, failure }: Look = place
+      ? await lookOverSsh(place.connection, container)
+      : { running: await runningContainer(container) };
+    if (place && failure === "host key mismatch")
+      await pulumi.log.warn(explainSsh(failure, place)!, component);
     if (running === undefined || running === released) return;
+    const where = place ? place.connection.host : "this machine";
     await pulumi.log.warn(
-      `${running === "" ? "nothing runs" : "something else runs"} as ${container} on this machine than the last up released (a run that was killed, or work by hand): \`pulumi up --replace '${urn}'\` releases it again`,
+      `${running === "" ? "nothing runs" : "something else runs"} as ${container} on ${where} than the last up released (a run that was killed, or work by hand): \`pulumi up --replace '${urn}'\` releases it again`,
       component,
     );
   });
@@ -29,7 +39,7 @@ function containerOf(stdout: string | undefined): string | undefined {
   return /"container":"([0-9a-f]+)"/.exec(stdout ?? "")?.[1];
 }
 
-/** The id of the container that runs, empty where none does, undefined where no engine answers. */
+/** The id of the container that runs here, empty where none does, undefined where no engine answers. */
 async function runningContainer(name: string): Promise<string | undefined> {
   const format = "{{.State.Running}} {{.Id}}";
   for (const engine of ["docker", "podman"]) {

@@ -1,10 +1,10 @@
 /**
  * Stands in for the official `command` plugin (@pulumi/command 1.2.1) where that can't be had: the
- * engine downloads it from GitHub, and no package registry serves it. `command:local:Command` and
- * the invoke `command:local:run` are here, with the semantics of the official *provider*; the
- * remote resources refuse with a sentence.
+ * engine downloads it from GitHub, and no package registry serves it. `command:local:Command`,
+ * `command:remote:Command` and the invoke `command:local:run` are here, with the semantics of the
+ * official *provider*; the other resources refuse with a sentence.
  *
- * Sources: pulumi/pulumi-command v1.2.1 (provider/pkg/provider/local) and its framework,
+ * Sources: pulumi/pulumi-command v1.2.1 (provider/pkg/provider/local and remote) and its framework,
  * pulumi/pulumi-go-provider v1.3.0 (infer/resource.go, provider.go, middleware/cancel).
  */
 "use strict";
@@ -26,7 +26,8 @@ const {
   withoutIgnored,
   write,
 } = require("../provider.js");
-const { changes, isObject, markUnknowns, plain, unwrap } = require("../values.js");
+const { changes, isObject, markUnknowns, plain, secret, unwrap } = require("../values.js");
+const { REMOTE_INPUTS, runRemote, withDefaults } = require("./remote.js");
 const { run } = require("./shell.js");
 
 /** @typedef {import("../provider").Call} Call */
@@ -35,7 +36,7 @@ const { run } = require("./shell.js");
 /** @typedef {import("./shell").Inputs} Inputs */
 /** @typedef {import("./shell").Outputs} Outputs */
 const VERSION = "1.2.1";
-const COMMAND = "command:local:Command";
+const REMOTE = "command:remote:Command";
 
 /**
  * The inputs and their Go types (local/base.go, common/inputs.go), which the error texts name.
@@ -61,6 +62,25 @@ const COMMAND_INPUTS = {
   ...BASE_INPUTS,
 };
 
+/** What each resource takes, and who runs its commands. */
+const kinds = {
+  "command:local:Command": { inputs: COMMAND_INPUTS, struct: "local.CommandInputs", run },
+  [REMOTE]: { inputs: REMOTE_INPUTS, struct: "remote.CommandInputs", run: runRemote },
+};
+
+/** @param {string} urn */
+function kindOf(urn) {
+  const type = typeOf(urn);
+  const kind = kinds[/** @type {keyof typeof kinds} */ (type)];
+  if (kind === undefined) {
+    throw new Error(
+      `${type} is not in this stand-in for the command plugin, which runs commands only: ` +
+        "use the official plugin (pulumi plugin install resource command 1.2.1)",
+    );
+  }
+  return kind;
+}
+
 /**
  * Runs a command for a resource, with its lines in the engine's display while it runs.
  *
@@ -73,8 +93,9 @@ const COMMAND_INPUTS = {
 async function runLogged(urn, command, properties, previous, signal) {
   const { log, written } = statusLog(urn);
   const inputs = /** @type {Inputs} */ (plain(properties));
+  const execute = urn === "" ? run : kindOf(urn).run; // the invoke has no URN
   try {
-    return await run(command, inputs, previous, log, signal);
+    return await execute(command, inputs, previous, log, signal);
   } finally {
     await written();
   }
@@ -130,7 +151,7 @@ function failuresOf(properties, types, struct) {
       );
     } else if (
       goType(value) !== type &&
-      !(type === "local.Logging" && goType(value) === "string")
+      !(type.endsWith(".Logging") && goType(value) === "string")
     ) {
       const got = goType(value);
       fail(field, `Field '${field}' on '${struct}' must be a '${type}'; got '${got}' instead`);
@@ -151,24 +172,21 @@ function goType(value) {
   return typeof value === "string" ? "string" : "map[string]interface {}";
 }
 
-/** @param {string} urn */
-function refuseOthers(urn) {
-  const type = typeOf(urn);
-  if (type !== COMMAND) {
-    throw new Error(
-      `${type} is not in this stand-in for the command plugin, which runs local commands only: ` +
-        "use the official plugin (pulumi plugin install resource command 1.2.1)",
-    );
-  }
-}
-
 /** @param {import("@pulumi/pulumi/proto/provider_pb").CheckRequest} request */
 function check(request) {
-  refuseOthers(request.getUrn());
+  const { inputs: types, struct } = kindOf(request.getUrn());
   const inputs = read(request.getNews());
   const response = new provider.CheckResponse();
+  const failures = failuresOf(inputs, types, struct);
+  const { value, known } = unwrap(inputs.connection);
+  if (types === REMOTE_INPUTS && value === undefined && known) {
+    const reason = `Missing required field 'connection' on '${struct}'`;
+    failures.push(checkFailure("connection", reason));
+  }
+  // `provider:"secret"` (remote/command.go), whoever the program's SDK is.
+  if (known && isObject(value)) inputs.connection = secret(withDefaults(value));
   response.setInputs(write(inputs));
-  response.setFailuresList(failuresOf(inputs, COMMAND_INPUTS, "local.CommandInputs"));
+  response.setFailuresList(failures);
   return response;
 }
 
@@ -199,7 +217,7 @@ function diff(request) {
  * @param {Call} call
  */
 async function create(request, call) {
-  refuseOthers(request.getUrn());
+  const { inputs: types } = kindOf(request.getUrn());
   const inputs = read(request.getProperties());
   /** @type {Outputs} */
   const nothing = { stdout: "", stderr: "" };
@@ -208,7 +226,7 @@ async function create(request, call) {
   response.setId(nameOf(request.getUrn()) + randomBytes(4).toString("hex"));
   if (request.getPreview()) {
     const outputs = { ...inputs, ...nothing };
-    const names = Object.keys(COMMAND_INPUTS);
+    const names = Object.keys(types);
     response.setProperties(write(markUnknowns(outputs, inputs, undefined, names)));
     return response;
   }
@@ -238,7 +256,7 @@ async function update(request, call) {
   const previous = outputsIn(state);
   const response = new provider.UpdateResponse();
   if (request.getPreview()) {
-    const names = Object.keys(COMMAND_INPUTS);
+    const names = Object.keys(kindOf(request.getUrn()).inputs);
     const outputs = markUnknowns({ ...inputs, ...previous }, inputs, state, names);
     response.setProperties(write(outputs));
     return response;

@@ -356,4 +356,4 @@ function globPattern(glob) {
   return new RegExp(`^${source.join("")}$`, "su");
 }
 
-module.exports = { run };
+module.exports = { lineReader, quote, run };

@@ -1,0 +1,176 @@
+import * as command from "@pulumi/command/remote/index.js";
+import * as pulumi from "@pulumi/pulumi";
+import { explainFailure, settled } from "../../hooks";
+import { watchContainer } from "./hostWatch";
+import type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./sshArgs";
+import { explainSsh, type SshConnection, type SshEndpoint, type SshPlace } from "./sshText";
+
+/** What is to be done on each host: texts for the stdin of a shell. */
+export interface SshScripts {
+  /** The image's reference and the architecture: a change of one is another pull. */
+  readonly triggers: readonly pulumi.Input<string>[];
+  readonly pull: pulumi.Output<string>;
+  /** @param resource the label by which the host's containers are known as made by this resource, on this host */
+  readonly release: (resource: pulumi.Output<string>) => pulumi.Output<string>;
+  readonly remove: (resource: pulumi.Output<string>) => pulumi.Output<string>;
+}
+
+/**
+ * Pulls and releases on each host, one after another: the next host waits for the release on the one before, so a bad release stops at
+ * the first. Three commands a host:
+ *
+ * - `pull`, replaced with the image and with the host: the new one comes first, so a host that can't be reached stops everything before
+ *   anything is touched. The old one's delete comes last, and removes the images that nothing uses.
+ * - `release` has neither triggers nor delete. It is updated when the settings, the image, the key or the host change, and finds a release
+ *   that serves already.
+ * - `removal` does nothing but remove, by its delete: when the app leaves the host. It is replaced with the host, after the release there,
+ *   so the old host serves until the new one does, and a failed move leaves it serving. Were the delete on `release`, a replacement would
+ *   have to choose: delete first, and a failed move leaves nothing running, or delete last, and a `pulumi up --replace` of the release
+ *   ends with the removal of what it released.
+ *
+ * A delete runs with the connection in the state, which is that of the old host. Containers carry the host's address in a label, and a
+ * removal takes its own alone: so one machine under a new address is a new release there, whose old containers are then removed.
+ */
+export function deployOverSsh(
+  component: pulumi.Resource,
+  name: string,
+  ssh: SshHostArgs,
+  path: string,
+  container: string,
+  scripts: SshScripts,
+): void {
+  const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
+  // By a promise: as an output it would bring along that it waits for the component's children, the later hosts among them.
+  const urn = new Promise<string>((resolve) => component.urn.apply(resolve));
+  let before: pulumi.Resource[] = [];
+  for (const [host, at] of Object.entries(ssh.hosts)) {
+    const { connection, known } = sshConnection(ssh, at);
+    const place = pulumi.interpolate`${at.address}:${at.port ?? 22}`;
+    const resource = pulumi.interpolate`${urn}@${place}`;
+    const over = known.apply((to): SshPlace => ({ path, host, connection: to }));
+    const options = (what: string) => ({
+      parent: component,
+      hooks: explainFailure(
+        `${what} over SSH (${name}-${host}, ${container})`,
+        component,
+        async (raw, failure) => {
+          const place = await settled(over);
+          if (failure.failedOperation !== "delete") return explainSsh(raw, place);
+          // What is deleted may lie on the host before this one.
+          const old = pulumi.output(failure.oldInputs?.connection as SshConnection);
+          return explainSsh(raw, { ...place, connection: await settled(old), leaving: true });
+        },
+      ),
+    });
+
+    const pull = new command.Command(
+      `${name}-${host}-pull`,
+      {
+        ...common,
+        connection,
+        create: "sh -s -- pull",
+        // A new key pulls nothing, for its stdin holds the token of the last pull. All of it is read, or the provider fails.
+        update: "cat >/dev/null",
+        delete: "sh -s -- forget",
+        stdin: scripts.pull,
+        triggers: [...scripts.triggers, place],
+      },
+      { ...options("pull"), dependsOn: before, ignoreChanges: ["stdin"], protect: false },
+    );
+    const release = new command.Command(
+      `${name}-${host}`,
+      {
+        ...common,
+        connection,
+        create: "sh -s -- release",
+        update: "sh -s -- release",
+        // As on this machine, `up --replace` of the pull releases again.
+        stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(resource)}`,
+      },
+      { ...options("release"), dependsOn: [pull] },
+    );
+    new command.Command(
+      `${name}-${host}-removal`,
+      {
+        ...common,
+        connection,
+        delete: "sh -s -- remove",
+        stdin: scripts.remove(resource),
+        triggers: [place],
+      },
+      // Of the pull too, by itself: deletes go by what is deleted, and the release isn't.
+      { ...options("removal"), dependsOn: [pull, release] },
+    );
+    watchContainer(component, release, pull, container, over);
+    before = [release];
+  }
+}
+
+/** The commands that a person runs on the first host, and where that is. */
+export function firstHost(
+  ssh: SshHostArgs,
+): pulumi.Output<{ host: SshEndpoint; bastion?: SshEndpoint }> {
+  const [at] = Object.values(ssh.hosts);
+  const user = ssh.user ?? "root";
+  const endpoint = (to: SshAddressArgs, as: pulumi.Input<string>) =>
+    pulumi.output({ address: to.address, port: to.port ?? 22, user: as });
+  return pulumi.output({
+    host: endpoint(at!, user),
+    ...(ssh.bastion && { bastion: endpoint(ssh.bastion, ssh.bastion.user ?? user) }),
+  });
+}
+
+/** What a component records of its hosts: who they are. How they are reached is in the resources, as secrets. */
+export function recordedSsh({ hosts, user, bastion }: SshHostArgs): SshHostArgs {
+  const of = ({ address, port, hostKey, acceptAnyHostKey }: SshAddressArgs) => ({
+    ...{ address, port, hostKey, acceptAnyHostKey },
+  });
+  const known = Object.entries(hosts).map(([name, host]) => [name, of(host)] as const);
+  return {
+    hosts: Object.fromEntries(known),
+    user,
+    ...(bastion && { bastion: { ...of(bastion), user: bastion.user } }),
+  };
+}
+
+/** The connection to a host, as the provider's inputs and as the values that they will have. */
+function sshConnection(ssh: SshHostArgs, at: SshAddressArgs) {
+  const user = ssh.user ?? "root";
+  const { bastion } = ssh;
+  // Behind a bastion, a second try would use the connection that the first one broke, and hide why it did.
+  const limit =
+    ssh.attempts === undefined
+      ? bastion
+        ? 0
+        : 1
+      : pulumi.output(ssh.attempts).apply((attempts) => attempts - 1);
+  const hop = (
+    to: SshAddressArgs,
+    key: Pick<SshBastionArgs, "privateKey" | "privateKeyPassword">,
+  ) => ({
+    host: to.address,
+    port: to.port ?? 22,
+    hostKey: to.acceptAnyHostKey ? undefined : to.hostKey,
+    privateKey: secret(key.privateKey),
+    privateKeyPassword: secret(key.privateKeyPassword),
+    agentSocketPath: ssh.agentSocket,
+    perDialTimeout: 10,
+  });
+  const connection = {
+    ...hop(at, ssh),
+    user,
+    dialErrorLimit: limit,
+    ...(bastion && {
+      proxy: {
+        ...hop(bastion, bastion.privateKey === undefined ? ssh : bastion),
+        user: bastion.user ?? user,
+        // One more than the host behind it: explainSsh tells by it whose error it is.
+        dialErrorLimit: pulumi.output(limit).apply((most) => most + 1),
+      },
+    }),
+  };
+  return { connection, known: pulumi.output(connection) as pulumi.Output<SshConnection> };
+}
+
+const secret = (value: pulumi.Input<string> | undefined) =>
+  value === undefined ? undefined : pulumi.secret(value);

@@ -1,0 +1,99 @@
+import type { Client, ConnectConfig } from "ssh2";
+import { quote } from "./hostSettings";
+import type { SshConnection } from "./sshText";
+
+/** What a look at a host found. */
+export interface Look {
+  /** The id of the container that runs, empty where none does; undefined where that can't be told. */
+  readonly running?: string;
+  /** Why it can't be told. */
+  readonly failure?: "host key mismatch" | "unreachable";
+}
+
+/**
+ * Asks a host over SSH which container runs under a name. It is given 5 seconds, and never fails: a host that can't be reached from
+ * here is for the next release to complain about.
+ */
+export async function lookOverSsh(connection: SshConnection, container: string): Promise<Look> {
+  const clients: Client[] = [];
+  let mismatch = false;
+  const limit = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error("no answer")), 5000).unref();
+  });
+  const work = async (): Promise<Look> => {
+    // Loaded here, so that only those who deploy over SSH pay for it.
+    const ssh2 = await import("ssh2");
+    const connect = (to: SshConnection, through?: ConnectConfig["sock"]) =>
+      new Promise<Client>((resolve, reject) => {
+        const client = new ssh2.Client();
+        clients.push(client);
+        client.on("error", reject).on("close", () => reject(new Error("closed")));
+        client.on("ready", () => resolve(client));
+        client.connect({ ...options(to, () => (mismatch = true)), sock: through });
+      });
+    const bastion = connection.proxy && (await connect(connection.proxy));
+    const client = await connect(connection, bastion && (await tunnel(bastion, connection)));
+    return { running: parse(await output(client, question(container))) };
+  };
+  try {
+    return await Promise.race([work(), limit]);
+  } catch {
+    return { failure: mismatch ? "host key mismatch" : "unreachable" };
+  } finally {
+    for (const client of clients.reverse()) client.destroy();
+  }
+}
+
+function options(to: SshConnection, onMismatch: () => void): ConnectConfig {
+  const [type, key] = to.hostKey?.trim().split(/\s+/) ?? [];
+  return {
+    host: to.host,
+    port: to.port,
+    username: to.user,
+    privateKey: to.privateKey,
+    passphrase: to.privateKeyPassword,
+    agent: to.agentSocketPath ?? process.env.SSH_AUTH_SOCK,
+    readyTimeout: 5000,
+    ...(type && {
+      algorithms: { serverHostKey: [type as "ssh-ed25519"] },
+      hostVerifier: (shown: Buffer) => {
+        const same = shown.toString("base64") === key;
+        if (!same) onMismatch();
+        return same;
+      },
+    }),
+  };
+}
+
+function tunnel(bastion: Client, { host, port }: SshConnection): Promise<ConnectConfig["sock"]> {
+  return new Promise((resolve, reject) =>
+    bastion.forwardOut("127.0.0.1", 0, host, port, (error, stream) =>
+      error ? reject(error) : resolve(stream),
+    ),
+  );
+}
+
+/** For every shell that a user may have: the words are a POSIX shell's. */
+function question(container: string): string {
+  const inspect = `container inspect --format '{{.State.Running}} {{.Id}}' ${container} 2>&1`;
+  return `sh -c ${quote(`if command -v docker >/dev/null; then docker ${inspect}; else podman ${inspect}; fi`)}`;
+}
+
+function output(client: Client, command: string): Promise<string> {
+  return new Promise((resolve, reject) =>
+    client.exec(command, (error, stream) => {
+      if (error) return reject(error);
+      let text = "";
+      stream.on("data", (data: Buffer) => (text += data.toString()));
+      stream.on("error", reject).on("close", () => resolve(text));
+      stream.stderr.resume();
+    }),
+  );
+}
+
+/** Undefined where the engine says something else than how the container is. */
+function parse(said: string): string | undefined {
+  if (/no such (container|object)/i.test(said)) return "";
+  const [, running, id] = /^(true|false) ([0-9a-f]+)$/m.exec(said) ?? [];
+  return running === undefined ? undefined : running === "true" ? id : "";
+}
