@@ -1,3 +1,4 @@
+import { howToLogIn } from "../registry/kinds";
 import { registryHost } from "../registry/reference";
 
 /** Where an error came up, for the sentence that explains it. */
@@ -62,9 +63,9 @@ const explanations: readonly Explanation[] = [
   {
     pattern:
       /manifest[ _]invalid|unsupported (manifest )?media ?type|unknown media type|415 |mediatype .*not (allowed|supported)/i,
-    say: ({ registry, subject }) =>
-      `${registry} refused the manifest of ${subject}: it takes no OCI images or no indexes. Update the registry, take ` +
-      `another one, or put a registry that takes them in front of it`,
+    say: ({ registry, subject, path }) =>
+      `${registry} refused the manifest of ${subject}: it takes no OCI images or no indexes. Update the registry, or take ` +
+      `another one; one platform alone goes without an index (${path("index")}: false), several don't, for only an index holds them`,
   },
   {
     pattern: /pull access denied|failed to (resolve|do) [^\n]*metadata[^\n]*(401|403|denied)/i,
@@ -150,6 +151,8 @@ function otherHost(text: string, registry: string): string | undefined {
   const failed = text
     .split("\n")
     .find((line) => /\b(401|403|429|50[0234])\b/.test(line) && /https?:\/\//.test(line));
+  // A token for a push is for the image's own registry, wherever its token server is.
+  if (/[?&]scope=\S*push/.test(failed ?? "")) return undefined;
   const host = /https?:\/\/([^/\s"':]+(?::\d+)?)/.exec(failed ?? "")?.[1];
   if (host === undefined) return undefined;
   // Docker Hub's tokens come from a host of their own.
@@ -173,9 +176,11 @@ function renew(
   credentials: ErrorPlace["credentials"],
   path: ErrorPlace["path"],
 ): string {
+  const { command, user } = howToLogIn(registry);
+  const what = user === undefined ? "" : ` (${user})`;
   if (credentials === "aws")
     return "it lasts 12 hours, and `pulumi up` takes a fresh one; the provider's role needs the rights to push (README, permissions)";
   return credentials === "given"
-    ? `renew ${path("registry.password")}`
-    : `\`docker login ${registry}\` renews them, or give ${path("registry.username")} and ${path("registry.password")}`;
+    ? `renew ${path("registry.password")}${what}`
+    : `\`${command}\` renews them${what}, or give ${path("registry.username")} and ${path("registry.password")}`;
 }

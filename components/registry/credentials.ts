@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { parseObject, slurp } from "./attempt";
+import { howToLogIn } from "./kinds";
 import { credentialsKey } from "./reference";
 
 /** Who asks. Without a password: Docker's stored credentials, else nobody in particular. */
@@ -64,9 +65,7 @@ export function basic({ username = "", password }: Access): string | undefined {
 /** Which credentials weren't enough, and what to do. */
 export function denial(host: string, source: string): [used: string, fix: string] {
   const ecr = host.includes(".dkr.ecr.");
-  const login = ecr
-    ? `run aws ecr get-login-password | docker login --username AWS --password-stdin ${host}`
-    : `run docker login ${host}`.replace(" registry-1.docker.io", "");
+  const login = `run ${howToLogIn(host).command}`;
   if (source === "none")
     return ["no credentials", `set the registry's username and password, or ${login}`];
   if (source !== "given") return [source, `they may have expired; ${login}`];
