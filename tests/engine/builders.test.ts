@@ -47,7 +47,9 @@ const own = (options: RunOptions = {}): RunOptions => ({
 });
 const instance = (name: string) => join(buildxConfig, "instances", name);
 const stored = (name: string) => readFileSync(instance(name), "utf8");
-const occurrences = (text: string, word: string) => text.split(word).length - 1;
+/** How often something was said; the run prints it as it comes, and once more at its end. */
+const occurrences = (output: string, word: string) =>
+  output.slice(output.indexOf("\nDiagnostics:")).split(word).length - 1;
 
 /** Never synchronously: the registry's front is served by this very process. */
 async function run(command: string, ...args: string[]): Promise<string> {
@@ -121,7 +123,7 @@ it("each platform is built on its own builder, and the builder that the user sel
   // The arm64 builder had nothing to do before.
   expect(await buildx("du", "--builder", "arm")).toMatch(/^Total:\s+[1-9]/m);
   expect(await selected()).toBe("chosen");
-  expect((await app.project.up(own())).output).not.toContain("builder");
+  expect((await app.project.up(own())).output).not.toContain("on builder");
 });
 
 it("a builder that is there with another address or driver is refused, in preview and in up, and not changed", async () => {
@@ -151,8 +153,8 @@ it("two projects that need the same new builder at once make one, and both deplo
   app.project.write("app/RELEASE", "release three");
   app.set({ image: { builder: armBuilder("race") } });
   const runs = await Promise.all([app.project.up(own()), other.project.up(own())]);
-  const text = runs.map(({ output }) => output).join("\n");
-  expect(occurrences(text, `made builder "race"`)).toBe(1);
+  const made = runs.map(({ output }) => occurrences(output, `made builder "race"`));
+  expect(made.sort()).toEqual([0, 1]);
   expect(await app.page()).toBe("release three on x86_64");
   expect(await other.page()).toBe("release one on x86_64");
   await other.dispose();

@@ -37,19 +37,28 @@ export async function startBuildkit(options: Options): Promise<OwnBuildkit> {
     config,
     `[worker.oci]\n  enabled = true\n  binary = ${JSON.stringify(runc)}\n[worker.containerd]\n  enabled = false\n`,
   );
-  const child = spawn(
-    programs.buildkitd!,
-    [
-      ...["--config", config, "--root", join(folder, "root"), "--addr", endpoint],
-      ...(options.platform ? ["--oci-worker-platform", options.platform] : []),
-      ...(tls ? ["--tlscacert", tls.ca, "--tlscert", tls.server, "--tlskey", tls.serverKey] : []),
+  const command = [
+    ...[
+      programs.buildkitd!,
+      "--config",
+      config,
+      "--root",
+      join(folder, "root"),
+      "--addr",
+      endpoint,
     ],
-    {
-      stdio: "ignore",
-      // What the kernel emulates is found out by running a small program from there.
-      env: { ...process.env, ...(!options.emulated && { TMPDIR: join(folder, "nowhere") }) },
-    },
-  );
+    ...(options.platform ? ["--oci-worker-platform", options.platform] : []),
+    ...(tls ? ["--tlscacert", tls.ca, "--tlscert", tls.server, "--tlskey", tls.serverKey] : []),
+  ];
+  const temporary = join(folder, "temporary");
+  mkdirSync(temporary);
+  // It finds out what the kernel emulates by running small programs from its temporary folder: where nothing may be run, it
+  // finds nothing. The mount is gone with the process.
+  const mount = 'mount -t tmpfs -o noexec none "$TMPDIR" && exec "$@"';
+  const wrapper = options.emulated ? [] : ["unshare", "--mount", "sh", "-c", mount, "sh"];
+  const [program, ...args] = [...wrapper, ...command] as [string, ...string[]];
+  const env = { ...process.env, TMPDIR: temporary };
+  const child = spawn(program, args, { stdio: "ignore", env });
   const client = tls
     ? ["--tlscacert", tls.ca, "--tlscert", tls.client, "--tlskey", tls.clientKey].concat([
         "--tlsservername",
