@@ -358,9 +358,10 @@ export function plannedProblems(
   ];
 }
 
-/** What is joined is what is planned. */
+/** What is joined is what is listed; without a list, the plan is made of the sources. */
 function sourceProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
   if (!isFields(args) || originOf(args) !== "sources" || !isFields(args.sources)) return [];
+  if (args.platforms === undefined) return [];
   const at = path === "" ? "sources" : `${path}.sources`;
   const named = new Set(Object.keys(args.sources).map(normalisePlatform));
   const lacking = platforms.filter((platform) => !named.has(platform));
