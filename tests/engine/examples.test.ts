@@ -117,6 +117,17 @@ it.each([
   expect(output).toContain(`platforms: ${platforms}`);
   const types = events.map(({ op, type }) => `${op} ${type.split(":").at(-1)}`);
   for (const type of ["Repository", "Index", ...made]) expect(types).toContain(`create ${type}`);
+  if (name === "ci") {
+    // What the pipelines with native runners hand in.
+    const digest = `sha256:${"a".repeat(64)}`;
+    const image = `123456789012.dkr.ecr.eu-central-1.amazonaws.com/web@${digest}`;
+    const sources = JSON.stringify({ "linux/amd64": image, "linux/arm64": image });
+    const joined = await project.preview({ env: { IMAGE_SOURCES: sources } });
+    expect(joined.output).toContain(`platforms: ${platforms}`);
+    const planned = joined.events.map(({ op, type }) => `${op} ${type}`);
+    expect(planned).toContain("create docker-build:index:Index");
+    expect(planned).not.toContain("create docker-build:index:Image");
+  }
   await project.dispose();
 });
 
