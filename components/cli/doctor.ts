@@ -160,7 +160,7 @@ async function registryFindings(
   } catch (error) {
     const raw = (error as Error).message;
     const place = {
-      subject: "an index",
+      subject: "the index",
       builder,
       registry,
       path: (field: string) => `image.${field}`,

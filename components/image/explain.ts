@@ -22,8 +22,8 @@ interface Explanation {
 
 const emulator = "docker run --privileged --rm tonistiigi/binfmt --install all";
 
-/** The first that fits is said: what is special comes before what is general. */
-const explanations: readonly Explanation[] = [
+/** What a build's step prints when it isn't the step's own fault. */
+const stepExplanations: readonly Explanation[] = [
   {
     pattern: /uncaught target signal (\d+|11)|qemu: uncaught/i,
     say: ({ subject, path }) =>
@@ -37,11 +37,20 @@ const explanations: readonly Explanation[] = [
       `(register QEMU there with \`${emulator}\`), or the base image claims a platform that it doesn't hold`,
   },
   {
+    pattern: /no space left on device/i,
+    say: ({ builder }) =>
+      `the disk of ${who(builder)} is full: \`docker buildx prune${builder ? ` --builder ${builder}` : ""}\` frees the build cache`,
+  },
+];
+
+/** The first that fits is said: what is special comes before what is general. */
+const explanations: readonly Explanation[] = [
+  {
     pattern:
-      /multi-platform build is not supported for the docker driver|docker exporter does not currently support/i,
+      /not (supported|implemented|currently implemented) for (the )?docker driver|docker exporter does not/i,
     say: ({ builder, path }) =>
-      `${who(builder)} uses the docker driver, which can't push images of this kind: make one with ` +
-      `\`docker buildx create --name multi --driver docker-container\` and set ${path("builder")} to "multi"`,
+      `${who(builder)} uses the docker driver, which can't push images of this kind: ` +
+      `set ${path("builder")} to { name: "multi", driver: "docker-container" }`,
   },
   {
     pattern:
@@ -49,11 +58,6 @@ const explanations: readonly Explanation[] = [
     say: ({ subject }) =>
       `a base image doesn't exist for ${subject}: \`docker buildx imagetools inspect\` shows the platforms of an image; ` +
       `take one that has it, or leave the platform out`,
-  },
-  {
-    pattern: /no space left on device/i,
-    say: ({ builder }) =>
-      `the disk of ${who(builder)} is full: \`docker buildx prune${builder ? ` --builder ${builder}` : ""}\` frees the build cache`,
   },
   {
     pattern: /media type for the source image|media type .* is not supported/i,
@@ -64,11 +68,16 @@ const explanations: readonly Explanation[] = [
     pattern:
       /manifest[ _]invalid|unsupported (manifest )?media ?type|unknown media type|415 |mediatype .*not (allowed|supported)/i,
     say: ({ registry, subject, path }) =>
-      `${registry} refused the manifest of ${subject}: it takes no OCI images or no indexes. Update the registry, or take ` +
-      `another one; one platform alone goes without an index (${path("index")}: false), several don't, for only an index holds them`,
+      subject.startsWith("the index")
+        ? `${registry} refused the manifest of ${subject}: it takes no indexes. With one platform, ${path("index")}: false pushes ` +
+          `its image without one; several can't be pushed there, for only an index holds them under one reference: ` +
+          `update the registry, or take another one`
+        : `${registry} refused the manifest of ${subject}: it takes no OCI images. Update the registry, take another one, ` +
+          `or put a registry that takes them in front of it`,
   },
   {
-    pattern: /pull access denied|failed to (resolve|do) [^\n]*metadata[^\n]*(401|403|denied)/i,
+    pattern:
+      /pull access denied|failed to (resolve|do) [^\n]*metadata[^\n]*(401|403|denied|unauthorized|: not found)/i,
     say: ({ path }) =>
       `a base image can't be pulled: it doesn't exist, or needs credentials (${path("pullCredentials")}, or \`docker login\` to its registry)`,
   },
@@ -78,18 +87,19 @@ const explanations: readonly Explanation[] = [
       "the user that runs Pulumi may not use the Docker engine: add it to the group docker, or set DOCKER_HOST",
   },
   {
-    pattern: /cache[^\n]*400 bad request|400 bad request[^\n]*cache/i,
+    pattern: /error writing manifest blob|cache[^\n]*400 bad request|400 bad request[^\n]*cache/i,
     say: ({ registry, path }) =>
       `${registry} doesn't take caches as OCI images: set ${path("cache.enabled")} to false, or update the registry`,
   },
   {
     pattern:
-      /status[^\n]*\b401\b|401 unauthorized|unauthorized:|no basic auth credentials|authentication required/i,
+      /status[^\n]*\b401\b|401 unauthorized|unauthorized:|failed to push [^\n]*: unauthorized|no basic auth credentials|authentication required/i,
     say: ({ registry, credentials, path }) =>
       `${registry} didn't accept ${whose(credentials, path)}: ${renew(registry, credentials, path)}`,
   },
   {
-    pattern: /status[^\n]*\b403\b|403 forbidden|\bdenied: |insufficient_scope/i,
+    pattern:
+      /status[^\n]*\b403\b|403 forbidden|\bdenied: |failed to push [^\n]*: denied|insufficient_scope/i,
     say: ({ registry, credentials, path }) =>
       `${registry} refused what was asked with ${whose(credentials, path)}: they lack the right to push to this repository, ` +
       `or have expired: ${renew(registry, credentials, path)}`,
@@ -103,6 +113,11 @@ const explanations: readonly Explanation[] = [
     pattern: /status[^\n]*\b(500|502|503|504)\b|service unavailable|bad gateway/i,
     say: ({ registry }) =>
       `${registry} isn't well at the moment. Nothing was deployed; the next \`pulumi up\` sends only what is missing`,
+  },
+  {
+    pattern: /failed to push [^\n]*(repository [^\n]*(does not exist|not known)|name unknown)/i,
+    say: ({ registry, path }) =>
+      `${registry} has no such repository, and makes none by itself: make it, or see ${path("registry.repository")}`,
   },
   {
     pattern: /no such host|lookup .* on |server misbehaving/i,
@@ -123,6 +138,12 @@ const explanations: readonly Explanation[] = [
       `\`docker buildx inspect --bootstrap${builder ? ` ${builder}` : ""}\` starts it again; then run \`pulumi up\` again`,
   },
   {
+    pattern: /failed to push [^\n]*(connection refused|i\/o timeout|no route to host)/i,
+    say: ({ builder, registry, path }) =>
+      `${who(builder)} can't reach ${registry}: see that it runs, and that ${path("registry.address")} means the same where the ` +
+      `builder is (in a container, localhost is the container)`,
+  },
+  {
     pattern: /context deadline exceeded|i\/o timeout|connection refused/i,
     say: ({ builder, registry }) =>
       `${who(builder)} or ${registry} doesn't answer: \`docker buildx inspect${builder ? ` ${builder}` : ""}\` tells of the builder`,
@@ -133,8 +154,12 @@ const explanations: readonly Explanation[] = [
   },
 ];
 
-/** The sentence that explains a raw error of BuildKit, of a registry or of the provider; undefined where none fits. */
-export function explain(raw: string, place: ErrorPlace): string | undefined {
+/**
+ * The sentence that explains a raw error of BuildKit, of a registry or of the provider; undefined where none fits. `printed` is
+ * what the step that failed printed: the user's program may say anything there, so only what a step says of its platform or of
+ * the disk is read in it.
+ */
+export function explain(raw: string, place: ErrorPlace, printed = ""): string | undefined {
   // A step's own command is the user's text, and may hold any word.
   const said = raw.replace(/process "[^\n]*" did not/g, "a process did not");
   const other = otherHost(said, place.registry);
@@ -143,7 +168,8 @@ export function explain(raw: string, place: ErrorPlace): string | undefined {
       `${other}, which a base image or a download comes from, refuses or isn't well: wait and run it again, or give credentials for it ` +
       `(${place.path("pullCredentials")}, or \`docker login ${other}\`)`
     );
-  return explanations.find(({ pattern }) => pattern.test(said))?.say(place);
+  const step = stepExplanations.find(({ pattern }) => pattern.test(`${said}\n${printed}`));
+  return (step ?? explanations.find(({ pattern }) => pattern.test(said)))?.say(place);
 }
 
 /** The host that refused a request, where that isn't the image's own registry. */

@@ -6,6 +6,7 @@ import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emul
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
 import { type BuilderFacts, isNative } from "../builders/facts";
 import type { DockerfileWatch } from "../dockerfile/watch";
+import { failedStep } from "../builders/history";
 import { explain, type ErrorPlace } from "./explain";
 
 /** What the hooks of an image's resources need to know. */
@@ -236,8 +237,12 @@ function explainer(
       path: args.path,
     };
     const registry = await settled(args.registry);
-    const sentence = explain(failure.errors.join("\n"), { ...place, registry });
+    const raw = failure.errors.join("\n");
+    const step = await failedStep(raw, subject, builder);
+    const sentence = explain(raw, { ...place, registry }, step?.printed);
     if (sentence !== undefined) await pulumi.log.error(sentence, args.resource);
+    if (step !== undefined)
+      await pulumi.log.info(`what the step printed: \`${step.command}\``, args.resource);
     return false;
   });
 }

@@ -136,7 +136,7 @@ it("a registry without indexes is told by doctor, and by a run, with the way for
   );
   app.set({ image: {}, host: null });
   const run = await app.project.up({ expectFailure: true });
-  expect(run.output).toContain("one platform alone goes without an index (image.index: false)");
+  expect(run.output).toContain("image.index: false pushes its image without one");
   app.set({ image: { index: false }, host: null });
   await app.project.up();
   const { images } = (await app.project.outputs()) as { images: { platform: string }[] };

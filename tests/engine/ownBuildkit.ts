@@ -196,18 +196,25 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
 }
 
 /** The smallest program for riscv64: it ends with code 0. */
-export function riscvProgram(): Buffer {
-  // addi a0, zero, 0; addi a7, zero, 93 (exit); ecall
-  const code = Buffer.from("130500009308d00573000000", "hex");
-  const base = 0x10000n;
+export const riscvProgram = (): Buffer =>
+  // addi a0, zero, 0; addi a7, zero, 93 (exit); ecall. Floats of double precision lie in registers, as Linux has it.
+  program(243, 4, "130500009308d00573000000");
+
+/** The smallest program for arm64 that crashes: it reads what lies at address 0. */
+export const crashingProgram = (): Buffer => program(183, 0, "000080d2000040f9");
+
+/** A static ELF file with one segment that is loaded and run. */
+function program(machine: number, flags: number, instructions: string): Buffer {
+  const code = Buffer.from(instructions, "hex");
+  const base = 0x400000n;
   const file = Buffer.alloc(120 + code.length);
   file.write("\x7fELF\x02\x01\x01", "latin1");
   file.writeUInt16LE(2, 16); // an executable
-  file.writeUInt16LE(243, 18); // for RISC-V
+  file.writeUInt16LE(machine, 18);
   file.writeUInt32LE(1, 20);
   file.writeBigUInt64LE(base + 120n, 24); // starts behind the headers
   file.writeBigUInt64LE(64n, 32);
-  file.writeUInt32LE(4, 48); // with double-precision floats in registers, as Linux has it
+  file.writeUInt32LE(flags, 48);
   [64, 56, 1].forEach((size, nth) => file.writeUInt16LE(size, 52 + 2 * nth));
   file.writeUInt32LE(1, 64); // to be loaded,
   file.writeUInt32LE(5, 68); // to be read and run
