@@ -4,14 +4,14 @@ import { scopedName } from "../scope";
 import { builtBy } from "./built";
 import { liveTag } from "./cache";
 import type { Image } from "./image";
-import { ownRegistry, repositoryOf } from "./inputs";
+import { indexRegistry, repositoryOf } from "./inputs";
 
 /**
  * The tag `live-<app>-<stack>`, moved to a release once what runs it (`after`) is there: a lifecycle rule keeps what has it. For
  * the registry's clean-up alone; nothing is deployed by it.
  */
 export function markLive(image: Image, after: pulumi.Resource[]): void {
-  const { name, args, parent, sources } = builtBy.get(image)!;
+  const { name, args, parent, sources, access } = builtBy.get(image)!;
   if (sources === undefined) return;
   const tag = liveTag(scopedName(name, parent), pulumi.getStack());
   new dockerBuild.Index(
@@ -19,7 +19,7 @@ export function markLive(image: Image, after: pulumi.Resource[]): void {
     {
       tag: pulumi.interpolate`${repositoryOf(args)}:${tag}`,
       sources,
-      registry: ownRegistry(args)[0],
+      registry: indexRegistry(args, access),
     },
     { parent: image, protect: false, retainOnDelete: true, dependsOn: after },
   );
