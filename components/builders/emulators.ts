@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { BuilderArgs } from "./builderArgs";
 import { remember } from "./created";
-import { docker, run } from "./docker";
+import { docker, run } from "../command";
 import { type EnsurePlace, oneAtATime } from "./ensure";
 import { type BuilderFacts, inspectBuilder } from "./facts";
 

@@ -1,7 +1,7 @@
 import { type BuilderArgs, BuilderDriver } from "./builderArgs";
 import { forget, remember, type Created } from "./created";
 import { createArguments, difference, inWords } from "./definition";
-import { docker } from "./docker";
+import { docker } from "../command";
 import { type BuilderFacts, inspectBuilder } from "./facts";
 
 /** Where a builder is made sure of. */

@@ -1,4 +1,4 @@
-import { docker } from "./docker";
+import { docker } from "../command";
 
 /** A builder that this machine knows. */
 interface Known {

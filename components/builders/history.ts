@@ -1,4 +1,4 @@
-import { docker } from "./docker";
+import { docker } from "../command";
 
 /** A step of a build that failed, as its builder remembers it. */
 export interface FailedStep {

@@ -1,5 +1,5 @@
 import { type Created, forget, remembered } from "./created";
-import { docker, run } from "./docker";
+import { docker, run } from "../command";
 import { inspectBuilder } from "./facts";
 
 /** An engine may have to stop a container first. Milliseconds. */

@@ -1,6 +1,5 @@
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { docker } from "../builders/docker";
+import { docker } from "../command";
 import { emulatorCommand } from "../builders/emulators";
 import { type BuilderFacts, inspectBuilder, isNative } from "../builders/facts";
 import { explain } from "../image/explain";
@@ -185,25 +184,14 @@ async function pushProbe(
     ...(builder === undefined ? [] : ["--builder", builder]),
     ...["--output", output, "--metadata-file", metadata, "-"],
   ];
+  const input = "FROM scratch\nLABEL org.opencontainers.image.title=probe\n";
   try {
-    return await new Promise((resolve, reject) => {
-      const child = execFile(
-        "docker",
-        args,
-        { env: settings.env, timeout: 60_000 },
-        (error, _, stderr) => {
-          const { "containerimage.digest": digest } = parseObject(slurp(metadata)) ?? {};
-          if (error === null && digest !== undefined) return resolve(digest);
-          const lines = stderr.trim().split("\n");
-          reject(
-            new Error(lines.find((line) => line.startsWith("ERROR: failed to")) ?? lines.at(-1)),
-          );
-        },
-      );
-      child.stdin
-        ?.on("error", () => {})
-        .end("FROM scratch\nLABEL org.opencontainers.image.title=probe\n");
-    });
+    const { ok, stderr, detail } = await docker(args, 60_000, { env: settings.env, input });
+    const { "containerimage.digest": digest } = parseObject(slurp(metadata)) ?? {};
+    if (ok && digest !== undefined) return digest as string;
+    throw new Error(
+      stderr.split("\n").find((line) => line.startsWith("ERROR: failed to")) ?? detail,
+    );
   } finally {
     settings.close();
   }

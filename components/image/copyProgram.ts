@@ -3,9 +3,12 @@
  * carries every child of an index along. Settings are in MULTIARCH_COPY, credentials in MULTIARCH_LOGINS. One line of JSON on stdout,
  * or what went wrong on stderr and exit 1.
  */
-import { execFile } from "node:child_process";
+import { docker } from "../command";
 import { type Login, useLogins } from "../registry/dockerConfig";
 import { explain } from "./explain";
+
+/** How long a copy may take, in milliseconds. */
+const limit = 60 * 60_000;
 
 interface Settings {
   readonly name: string;
@@ -25,7 +28,8 @@ export async function main(): Promise<void> {
     const args = ["buildx", "imagetools", "create", "--progress=plain", "--prefer-index=false"];
     const settings = useLogins(logins);
     try {
-      await docker([...args, "--tag", target, source], settings.env);
+      const copied = await docker([...args, "--tag", target, source], limit, settings);
+      if (!copied.ok) throw new Error(copied.detail);
     } finally {
       settings.close();
     }
@@ -44,15 +48,4 @@ export async function main(): Promise<void> {
     process.stderr.write(text);
     process.exitCode = 1;
   }
-}
-
-function docker(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
-  return new Promise((resolve, reject) => {
-    execFile("docker", args, { env, maxBuffer: 64 << 20 }, (error, _, stderr) => {
-      if (error === null) return resolve();
-      const said = stderr.trim().split("\n").slice(-3).join("\n");
-      const none = "docker can't be started here: install Docker's client with buildx";
-      reject(new Error((error as NodeJS.ErrnoException).code === "ENOENT" ? none : said));
-    });
-  });
 }

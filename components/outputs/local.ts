@@ -1,7 +1,8 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { docker } from "../command";
 import type { LoadArgs, TarballArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
 import type { Problem } from "../errors";
@@ -99,14 +100,14 @@ async function keepLoaded(
     );
   const { idsOf, writeArchive } = await import("./archive");
   const ids = await idsOf(reference, platform, access);
-  const there = await docker(["image", "inspect", "--format", "{{.Id}}", name]);
-  if (there.ok && ids.includes(there.text)) return;
+  const there = await docker(["image", "inspect", "--format", "{{.Id}}", name], patience);
+  if (there.ok && ids.includes(there.stdout.trim())) return;
   if (pulumi.runtime.isDryRun()) return say(`${name} is loaded by \`pulumi up\``);
   const child = spawn("docker", ["load", "--quiet"], { stdio: ["pipe", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (text: Buffer) => (said += text.toString()));
   const ended = new Promise<void>((resolve, reject) => {
-    child.on("error", () => reject(new Refusal(noClient)));
+    child.on("error", () => reject(new Refusal("there is no docker client on this machine")));
     child.on("close", (code) =>
       code === 0 ? resolve() : reject(new Refusal(`docker load failed: ${said.trim()}`)),
     );
@@ -122,25 +123,14 @@ async function keepLoaded(
   await say(`${name} is loaded, for ${platform}`);
 }
 
-const noClient =
-  "there is no docker client on this machine: install Docker, or remove the field where none is";
+/** How long the engine may take to answer, in milliseconds. */
+const patience = 15_000;
 
 async function enginePlatform(): Promise<string> {
-  const { ok, text } = await docker(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"]);
-  const platform = normalisePlatform(text);
-  if (ok && platform !== undefined) return platform;
-  throw new Refusal(`no container engine answers on this machine (${text}): start it`);
-}
-
-function docker(args: string[]): Promise<{ ok: boolean; text: string }> {
-  return new Promise((resolve, reject) => {
-    execFile("docker", args, { timeout: 15_000 }, (error, stdout, stderr) => {
-      if ((error as NodeJS.ErrnoException | null)?.code === "ENOENT")
-        return reject(new Refusal(noClient));
-      const text = error === null ? stdout : stderr;
-      resolve({ ok: error === null, text: text.trim().split("\n").at(-1) ?? "" });
-    });
-  });
+  const asked = await docker(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"], patience);
+  const platform = normalisePlatform(asked.stdout.trim());
+  if (asked.ok && platform !== undefined) return platform;
+  throw new Refusal(`no container engine answers on this machine (${asked.detail})`);
 }
 
 /** With a tag, as an engine has it. */

@@ -13,16 +13,32 @@ export interface Ran {
   readonly late: boolean;
 }
 
+/** What a command is given, other than its arguments. */
+export interface Surroundings {
+  /** @default this process's */
+  readonly env?: NodeJS.ProcessEnv;
+  /** What it reads. @default nothing */
+  readonly input?: string;
+}
+
 /** Runs the Docker client of this machine. `timeout` is in milliseconds. */
-export const docker = (args: readonly string[], timeout: number): Promise<Ran> =>
-  run("docker", args, timeout);
+export const docker = (
+  args: readonly string[],
+  timeout: number,
+  surroundings?: Surroundings,
+): Promise<Ran> => run("docker", args, timeout, surroundings);
 
 /** Runs a command, which may lie where system tools do. It is killed after `timeout` milliseconds. */
-export function run(command: string, args: readonly string[], timeout: number): Promise<Ran> {
-  const path = [process.env.PATH ?? "", "/usr/sbin", "/sbin"].join(delimiter);
-  const options = { timeout, env: { ...process.env, PATH: path } };
+export function run(
+  command: string,
+  args: readonly string[],
+  timeout: number,
+  { env = process.env, input }: Surroundings = {},
+): Promise<Ran> {
+  const path = [env.PATH ?? "", "/usr/sbin", "/sbin"].join(delimiter);
+  const options = { timeout, maxBuffer: 64 << 20, env: { ...env, PATH: path } };
   return new Promise((resolve) => {
-    execFile(command, args, options, (error, stdout, stderr) =>
+    const child = execFile(command, args, options, (error, stdout, stderr) =>
       resolve({
         ok: error === null,
         stdout,
@@ -31,6 +47,8 @@ export function run(command: string, args: readonly string[], timeout: number): 
         detail: error === null ? "" : detailOf(error, command, stderr, timeout),
       }),
     );
+    // A command that ends before it has read is no failure of its own.
+    if (input !== undefined) child.stdin?.on("error", () => {}).end(input);
   });
 }
 
