@@ -24,7 +24,7 @@ export interface BuilderTlsArgs {
 
 /**
  * A buildx builder. With `driver`, it is made where no builder of that name is on the machine that runs Pulumi, once a build
- * is due; one that is there is checked, never changed. Without, it must be there, of whatever driver
+ * is due; one that is there is checked (its driver and address, not its TLS and options), never changed. Without, it must be there, of whatever driver
  * (https://docs.docker.com/build/builders/).
  */
 export interface BuilderArgs {
