@@ -60,7 +60,7 @@ for (const name of ["web", "worker"]) {
     dockerfileInline: \`ARG BASE\\nFROM \\\${BASE}\\nRUN echo "built now" && echo \${name} > /name\\n\`,
     platforms: ["linux/amd64", "linux/arm64"],
     registry: { address: "${app.front.address}", repository: "${app.repository}" },
-    builder: "${environment().builder}",
+    builder: { name: "${environment().builder}" },
     buildArgs: { BASE: "${environment().baseImage}" },
     labels: { build: "${label}" },
   });

@@ -134,10 +134,10 @@ it("a registry without indexes is told by doctor, and by a run, with the way for
     "app/Dockerfile",
     `ARG BASE\nFROM \${BASE}\nCOPY serve.sh /serve.sh\nCMD ["/serve.sh"]\n`,
   );
-  app.set({ image: {}, host: null });
+  app.set({ image: { platforms: ["linux/amd64"] }, host: null });
   const run = await app.project.up({ expectFailure: true });
   expect(run.output).toContain("image.index: false pushes its image without one");
-  app.set({ image: { index: false }, host: null });
+  app.set({ image: { platforms: ["linux/amd64"], index: false }, host: null });
   await app.project.up();
   const { images } = (await app.project.outputs()) as { images: { platform: string }[] };
   expect(images).toMatchObject([{ platform: "linux/amd64" }]);
