@@ -8,14 +8,25 @@ import path from "node:path";
 import type { Config } from "jest";
 import { ensureAws } from "../../local/aws";
 import { ensureEnvironment } from "../../local/environment";
-import { consoleLog } from "../../local/log";
+import { which } from "../../local/exec";
+import { consoleLog, type Log } from "../../local/log";
+import { canInstall, installPackages } from "../../local/packages";
 
 export default async function globalSetup(config: GlobalConfig): Promise<void> {
   if (process.env.MULTIARCH_TEST_ENVIRONMENT !== undefined) return;
   const log = consoleLog();
+  await installTestPrograms(log);
   const environment = await ensureEnvironment(log);
   const aws = usesAws(config) ? await ensureAws(log, environment) : undefined;
   process.env.MULTIARCH_TEST_ENVIRONMENT = JSON.stringify({ ...environment, aws });
+}
+
+/** Programs that tests talk to. Here and not in the tests: two installations at once get in each other's way. */
+async function installTestPrograms(log: Log): Promise<void> {
+  const programs = { sshd: "openssh-server", skopeo: "skopeo" };
+  const missing = Object.entries(programs).filter(([program]) => !which(program));
+  const packages = missing.map(([, name]) => name);
+  if (packages.length > 0 && canInstall()) await installPackages(packages, "tests use them", log);
 }
 
 /** What is looked at of jest's own settings; its type isn't exported by a package of ours. */
