@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { delimiter } from "node:path";
+import { normalisePlatform } from "./platform";
 
 /** What a command printed, and how it ended. */
 export interface Ran {
@@ -50,6 +51,17 @@ export function run(
     // A command that ends before it has read is no failure of its own.
     if (input !== undefined) child.stdin?.on("error", () => {}).end(input);
   });
+}
+
+/** The platform of this machine's container engine, or why it can't be told. */
+export async function enginePlatform(
+  timeout: number,
+): Promise<{ readonly platform?: string; readonly detail: string }> {
+  const asked = await docker(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"], timeout);
+  return {
+    platform: asked.ok ? normalisePlatform(asked.stdout.trim()) : undefined,
+    detail: asked.detail,
+  };
 }
 
 type Failure = Error & { readonly code?: unknown; readonly killed?: boolean };

@@ -1,9 +1,8 @@
 import { join } from "node:path";
-import { docker } from "../command";
+import { docker, enginePlatform } from "../command";
 import { emulatorCommand } from "../builders/emulators";
 import { type BuilderFacts, inspectBuilder, isNative } from "../builders/facts";
 import { explain } from "../image/explain";
-import { normalisePlatform } from "../platform";
 import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
 import { type Login, useLogins } from "../registry/dockerConfig";
@@ -70,12 +69,11 @@ async function machine(): Promise<Finding[]> {
           fix: "install the docker-buildx plugin (https://docs.docker.com/build/install-buildx/)",
         },
   );
-  const engine = await docker(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"], 5000);
-  const platform = normalisePlatform(engine.stdout.trim());
+  const { platform } = await enginePlatform(5000);
   // Builds and pushes need none.
   found.push({
     what:
-      engine.ok && platform !== undefined
+      platform !== undefined
         ? `a container engine for ${platform}: targets \`host\`, \`load\` and verify.depth "run" work here`
         : `no container engine answers: \`host\`, \`load\` and verify.depth "run" need one, builds don't`,
   });

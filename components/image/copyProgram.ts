@@ -1,7 +1,7 @@
 /**
  * The program of a Copy: `docker buildx imagetools create`, which copies what the other registry lacks, mounts what it has, and
- * carries every child of an index along. Settings are in MULTIARCH_COPY, credentials in MULTIARCH_LOGINS. One line of JSON on stdout,
- * or what went wrong on stderr and exit 1.
+ * carries every child of an index along. Settings are in MULTIARCH_COPY, credentials in MULTIARCH_LOGINS. What
+ * goes wrong is on stderr, with exit 1.
  */
 import { docker } from "../command";
 import { type Login, useLogins } from "../registry/dockerConfig";
@@ -33,7 +33,6 @@ export async function main(): Promise<void> {
     } finally {
       settings.close();
     }
-    process.stdout.write(`${JSON.stringify({ source, target })}\n`);
   } catch (error) {
     const registry = target.slice(0, target.indexOf("/"));
     const raw = (error as Error).message;

@@ -92,7 +92,7 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
   // A tag for people moves only to what was verified.
   const verified = sources.map((source) => gate.passed(source));
   const moved = (args.tags ?? []).map((text) => tagged(text, `${name}:${text}`, verified));
-  const rebuilt = [...parts.resources, ...[root, ...moved]];
+  const rebuilt = [...parts.resources, root, ...moved];
   const rebuild =
     parts.resources.length === 0
       ? ""

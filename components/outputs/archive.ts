@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { extract, pack, type Pack } from "tar-stream";
 import { type Access, Registry } from "../registry/client";
 import { Refusal } from "../registry/refusal";
-import { type Descriptor, spell } from "../verification/inspect";
+import { type Descriptor, isAttestation, spell } from "../verification/inspect";
 
 /** What is written. */
 export interface ArchiveRequest {
@@ -184,9 +184,6 @@ async function dockerImages(
     }),
   );
 }
-
-const isAttestation = ({ annotations, platform }: Descriptor): boolean =>
-  annotations?.["vnd.docker.reference.type"] !== undefined || platform?.architecture === "unknown";
 
 const blobPath = (digest: string): string => `blobs/${digest.replace(":", "/")}`;
 

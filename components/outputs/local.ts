@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { docker } from "../command";
+import { docker, enginePlatform } from "../command";
+import { digestOf } from "../image/built";
 import type { LoadArgs, TarballArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
 import type { Problem } from "../errors";
@@ -68,8 +69,7 @@ async function keepTarball(
 ): Promise<void> {
   // What reads and writes archives is loaded where there are any.
   const { archivedDigest, writeArchive } = await import("./archive");
-  const digest = reference.slice(reference.indexOf("@") + 1);
-  if ((await archivedDigest(path)) === digest) return;
+  if ((await archivedDigest(path)) === digestOf(reference)) return;
   if (pulumi.runtime.isDryRun()) return say(`${path} is written by \`pulumi up\``);
   mkdirSync(dirname(path), { recursive: true });
   // A reader never sees half of it, and a killed run leaves the one before.
@@ -93,7 +93,7 @@ async function keepLoaded(
   say: Say,
 ): Promise<void> {
   const platform =
-    load.platform === undefined ? await enginePlatform() : normalisePlatform(load.platform)!;
+    load.platform === undefined ? await ownPlatform() : normalisePlatform(load.platform)!;
   if (!platforms.includes(platform))
     throw new Refusal(
       `the engine of this machine is ${platform}, and the image is for ${platforms.join(", ")}: add ${platform} to ${path("platforms")}, or write ${path("load.platform")} (which QEMU then runs)`,
@@ -126,11 +126,10 @@ async function keepLoaded(
 /** How long the engine may take to answer, in milliseconds. */
 const patience = 15_000;
 
-async function enginePlatform(): Promise<string> {
-  const asked = await docker(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"], patience);
-  const platform = normalisePlatform(asked.stdout.trim());
-  if (asked.ok && platform !== undefined) return platform;
-  throw new Refusal(`no container engine answers on this machine (${asked.detail})`);
+async function ownPlatform(): Promise<string> {
+  const { platform, detail } = await enginePlatform(patience);
+  if (platform !== undefined) return platform;
+  throw new Refusal(`no container engine answers on this machine (${detail})`);
 }
 
 /** With a tag, as an engine has it. */

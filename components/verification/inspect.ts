@@ -121,6 +121,10 @@ export function spell({ os = "", architecture = "", variant = "" }: Platform): s
   return normalisePlatform(text) ?? text.toLowerCase();
 }
 
+/** Whether an index's child is a statement about another one, and no image (https://docs.docker.com/build/metadata/attestations/attestation-storage/). */
+export const isAttestation = ({ annotations, platform }: Descriptor): boolean =>
+  Boolean(annotations?.["vnd.docker.reference.type"]) || platform?.architecture === "unknown";
+
 /** Images of an index: no attestations; one nested level. */
 async function flatten(
   registry: Registry,
@@ -128,9 +132,8 @@ async function flatten(
   nested = false,
 ): Promise<readonly Descriptor[]> {
   const lists = (index.manifests ?? []).map(async (child) => {
-    const { annotations, platform, mediaType = "" } = child;
-    if (annotations?.["vnd.docker.reference.type"] || platform?.architecture === "unknown")
-      return [];
+    const { mediaType = "" } = child;
+    if (isAttestation(child)) return [];
     if (!/index|manifest\.list/.test(mediaType)) return [child];
     if (nested) throw new Refusal(`${index.digest} nests indexes deeper than engines follow`);
     return flatten(registry, await readManifest(registry, child.digest), true);
