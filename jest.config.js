@@ -18,10 +18,23 @@ module.exports = {
       displayName: "components",
       testMatch: ["<rootDir>/tests/components/**/*.test.ts"],
     },
+    { ...common, displayName: "fuzz", testMatch: ["<rootDir>/tests/fuzz/**/*.test.ts"] },
     {
       ...common,
       displayName: "engine",
       testMatch: ["<rootDir>/tests/engine/**/*.test.ts"],
+      globalSetup: "<rootDir>/tests/engine/globalSetup.ts",
+    },
+    {
+      ...common,
+      displayName: "faults",
+      testMatch: ["<rootDir>/tests/faults/**/*.test.ts"],
+      globalSetup: "<rootDir>/tests/engine/globalSetup.ts",
+    },
+    {
+      ...common,
+      displayName: "changes",
+      testMatch: ["<rootDir>/tests/changes/**/*.test.ts"],
       globalSetup: "<rootDir>/tests/engine/globalSetup.ts",
     },
   ],

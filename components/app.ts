@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { announced } from "./announcement";
 import { Checker, isFields } from "./check";
 import { pathsOf } from "./hooks";
 import type { Problem } from "./errors";
@@ -7,6 +8,7 @@ import { markLive } from "./image/live";
 import { type ImageArgs, planImage } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
 import { plannedProblems, imageProblems } from "./image/imageProblems";
+import { checkedLate } from "./late";
 import { describePlan, type Plan, type Requirement } from "./plan";
 import { type Architecture, statedArchitecture } from "./platform";
 import { refuse } from "./refuse";
@@ -128,17 +130,20 @@ export class App extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: AppArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = planApp(args);
-    refuse(name, appProblems(args, plan));
+    refuse(name, appProblems(name, args, plan));
+    args = lateChecked(name, args, plan);
     const recorded = {
       ...args,
       image: recordedArgs(args.image, plan),
       ...(args.host && { host: recordedHost(args.host) }),
     };
-    super("multiarch:index:App", name, recorded, opts);
-    void pulumi.log.info(`platforms: ${describePlan(plan)}`, this);
+    super("multiarch:index:App", name, recorded, announced(undefined, name, recorded, opts));
+    // Not before it is registered: a line on a component that never is would keep all later ones back, errors too.
+    this.urn.apply(() => pulumi.log.info(`platforms: ${describePlan(plan)}`, this));
     const opt = { parent: this };
 
-    if (needsRepository(args)) this.repository = new Repository(name, repositoryArgs(args), opt);
+    if (needsRepository(name, args))
+      this.repository = new Repository(name, repositoryArgs(args), opt);
     const image = { ...args.image, repository: this.repository ?? args.image.repository };
     this.image = new Image(
       name,
@@ -188,10 +193,16 @@ function planApp(args: AppArgs): Plan {
 }
 
 /** Whether the image lies in a repository of the App's: it was asked for, or a target pulls from AWS and nothing else is named. */
-function needsRepository(args: AppArgs): boolean {
+function needsRepository(name: string, args: AppArgs): boolean {
   if (args.repository !== undefined) return true;
   const { ref, sources, registry, repository } = args.image;
-  if ([ref, sources, registry, repository].some((given) => given !== undefined)) return false;
+  if (registry !== undefined || repository !== undefined) return false;
+  const finished = [ref, ...(isFields(sources) ? Object.values(sources) : [])].filter(Boolean);
+  // Going back to an earlier release keeps the repository that the App made, by Pulumi's own name for it, and that the release lies in.
+  const own = (text: unknown) =>
+    typeof text === "string" &&
+    /repository\/(.+)-[0-9a-f]{7}$/.exec(repositoryArnIn(text) ?? "")?.[1] === name;
+  if (finished.length > 0 && !finished.some(own)) return false;
   return targetNames.some((name) => args[name] !== undefined && targets[name].onAws);
 }
 
@@ -205,13 +216,13 @@ function repositoryArgs(args: AppArgs): RepositoryArgs {
   };
 }
 
-function appProblems(args: AppArgs, plan: Plan): Problem[] {
+function appProblems(name: string, args: AppArgs, plan: Plan): Problem[] {
   const check = new Checker();
   if (args === undefined)
     check.add("image", "is missing", `write for example { context: "./app" }`);
   if (!check.fields(args, "", Object.keys(appFields))) return check.problems;
   const image: unknown = args.image;
-  const placed = isFields(image) && needsRepository(args);
+  const placed = isFields(image) && needsRepository(name, args);
   if (args.repository !== undefined) {
     check.problems.push(...repositoryProblems(args.repository, "repository"));
     for (const field of ["registry", "repository"] as const) {
@@ -241,6 +252,12 @@ function appProblems(args: AppArgs, plan: Plan): Problem[] {
     ...wanted.flatMap((name) => targets[name].problems(args[name], name)),
     ...(planned ? [...plan.problems, ...plannedProblems(image, "image", plan.platforms)] : []),
   ];
+}
+
+/** A host's script checks what it is given by itself. */
+function lateChecked(name: string, { host, ...args }: AppArgs, plan: Plan): AppArgs {
+  const problems = (known: typeof args) => appProblems(name, { ...known, host }, plan);
+  return { ...checkedLate(name, args, problems), ...(host && { host }) };
 }
 
 /** Lambda pulls from ECR only (https://docs.aws.amazon.com/lambda/latest/dg/images-create.html). */

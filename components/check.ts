@@ -9,9 +9,9 @@ export function isLater(value: unknown): boolean {
   );
 }
 
-/** A plain object with fields: no list, no Output. */
+/** An object with fields: no list, no Output, and nothing of JavaScript's own such as a Map, whose entries are none. */
 export function isFields(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !isLater(value);
+  return Object.prototype.toString.call(value) === "[object Object]" && !isLater(value);
 }
 
 /**
@@ -99,10 +99,12 @@ export class Checker {
 
   list(value: unknown, path: string, example: string): value is unknown[] {
     if (!this.plain(value, path)) return false;
-    return (
-      Array.isArray(value) ||
-      this.add(path, `must be a list, got ${show(value)}`, `write ${example}`)
-    );
+    if (!Array.isArray(value))
+      return this.add(path, `must be a list, got ${show(value)}`, `write ${example}`);
+    // `forEach` and `map` pass over a hole; this doesn't.
+    const nothing = value.findIndex((item) => item === undefined);
+    if (nothing < 0) return true;
+    return this.add(`${path}[${nothing}]`, "is nothing", `remove it, or write ${example}`);
   }
 
   texts(value: unknown, path: string, example: string): value is string[] {
@@ -119,12 +121,15 @@ export class Checker {
   textMap(value: unknown, path: string, example: string): value is Record<string, unknown> {
     if (!this.plain(value, path)) return false;
     if (!isFields(value)) {
-      return this.add(path, `must map names to texts, got ${show(value)}`, `write ${example}`);
+      // The value isn't shown: it may be a secret.
+      const got = Array.isArray(value) ? "a list" : typeof value;
+      return this.add(path, `must map names to texts, got ${got}`, `write ${example}`);
     }
     for (const [name, text] of Object.entries(value)) {
+      if (name === "toString")
+        this.add(`${path}.toString`, "is a name that Pulumi's SDK fails on", "use another name");
       if (name.trim() === "") this.add(path, "has an entry without a name", `write ${example}`);
       if (typeof text === "string" || isLater(text)) continue;
-      // The value isn't shown: it may be a secret.
       this.add(`${path}.${name}`, `must be a text, got ${typeof text}`, `write ${example}`);
     }
     return true;

@@ -8,16 +8,25 @@ export interface Problem {
   readonly fix: string;
 }
 
-/** Shows a value as it would stand in source code, cut short where it is long. */
+/** Shows a value as it would stand in source code, cut short where it is long. What holds others isn't shown: a secret may be among them. */
 export function show(value: unknown): string {
-  if (typeof value === "object" && value !== null && "__pulumiOutput" in value) return "an output";
-  const text = value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value));
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return value.length === 0 ? "[]" : "a list";
+  if (typeof value === "object" && value !== null)
+    return "__pulumiOutput" in value ? "an output" : "an object";
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
 /** The text of one or more problems, one a line, each starting with the component's name. */
 export function describeProblems(name: string, problems: readonly Problem[]): string {
   return problems
-    .map((problem) => `${name}: ${problem.path}: ${problem.what}; ${problem.fix}`)
+    .map((problem) => oneLine(`${name}: ${problem.path}: ${problem.what}; ${problem.fix}`))
     .join("\n");
+}
+
+/** A problem holds the user's own keys and values, which may hold line breaks and what a terminal obeys. */
+function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f]/g, (one) => JSON.stringify(one).slice(1, -1));
 }

@@ -50,14 +50,12 @@ export function explainFailure(
   return { onError: [hook] };
 }
 
-/** Several hooks on one resource. */
+/** Several hooks on one resource, of whatever kinds. */
 export function joinHooks(...bindings: pulumi.ResourceHookBinding[]): pulumi.ResourceHookBinding {
-  const joined: pulumi.ResourceHookBinding = {};
-  for (const { beforeCreate, beforeUpdate, onError } of bindings) {
-    if (beforeCreate) joined.beforeCreate = [...(joined.beforeCreate ?? []), ...beforeCreate];
-    if (beforeUpdate) joined.beforeUpdate = [...(joined.beforeUpdate ?? []), ...beforeUpdate];
-    if (onError) joined.onError = [...(joined.onError ?? []), ...onError];
-  }
+  const joined: Record<string, unknown[]> = {};
+  for (const binding of bindings)
+    for (const [kind, hooks] of Object.entries(binding) as [string, unknown[] | undefined][])
+      joined[kind] = [...(joined[kind] ?? []), ...(hooks ?? [])];
   return joined;
 }
 

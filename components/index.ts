@@ -1,4 +1,5 @@
 export { App, type AppArgs } from "./app";
+export { appOutputs, type AppOutputs } from "./appOutputs";
 export { Image, type PlatformImage } from "./image/image";
 export { type BuilderArgs, BuilderDriver, type BuilderTlsArgs } from "./builders/builderArgs";
 export {
@@ -22,13 +23,14 @@ export { Architecture } from "./platform";
 export { Repository } from "./registry/repository";
 export type {
   ExistingRepositoryArgs,
+  ImageRepositoryArgs,
   LifecycleRuleArgs,
   RepositoryArgs,
 } from "./registry/repositoryArgs";
 export type { AwsEnvironmentArgs } from "./targets/aws/environment";
 export type { LoadBalancerArgs } from "./targets/aws/loadBalancer";
 export type { NetworkArgs } from "./targets/aws/network";
-export type { TargetImageArgs } from "./targets/targetImage";
+export type { ImageOutputsArgs, TargetImageArgs } from "./targets/targetImage";
 export { Ec2Target } from "./targets/ec2/ec2";
 export type { Ec2Args, Ec2TargetArgs } from "./targets/ec2/ec2Args";
 export { EcsTarget } from "./targets/ecs/ecs";
@@ -39,7 +41,17 @@ export {
   type EcsTargetArgs,
 } from "./targets/ecs/ecsArgs";
 export { HostTarget } from "./targets/host/host";
-export * from "./targets/host/hostArgs";
+export {
+  type HostArgs,
+  type HostHealthArgs,
+  type HostPortArgs,
+  type HostRegistryArgs,
+  type HostReleaseArgs,
+  HostRestart,
+  HostStrategy,
+  type HostTargetArgs,
+  type HostVolumeArgs,
+} from "./targets/host/hostArgs";
 export type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./targets/host/sshArgs";
 export { LambdaTarget } from "./targets/lambda/lambda";
 export * from "./targets/lambda/lambdaArgs";

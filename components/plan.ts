@@ -80,7 +80,8 @@ function parsePlatforms(list: unknown, path: string, problems: Problem[]): Set<s
       fix: `leave it out to build what the targets need, or ${example}`,
     });
   }
-  list.forEach((item: unknown, index) => {
+  // Of a copy, which has no holes to pass over.
+  [...(list as unknown[])].forEach((item, index) => {
     const at = `${path}[${index}]`;
     const platform = typeof item === "string" ? normalisePlatform(item) : undefined;
     if (platform === undefined) {

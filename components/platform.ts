@@ -1,6 +1,8 @@
 /** The architecture of a machine, in AWS's words. */
 export const Architecture = {
+  /** 64 bits of Intel and AMD; of images `linux/amd64`. */
   X86_64: "x86_64",
+  /** 64 bits of ARM, such as Graviton; of images `linux/arm64`. */
   Arm64: "arm64",
 } as const;
 export type Architecture = (typeof Architecture)[keyof typeof Architecture];

@@ -29,9 +29,13 @@ export function scopedName(name: string, parent: pulumi.Resource | undefined): s
   return [...ancestors(parent).map((one) => one.__name ?? ""), name].join("/");
 }
 
-/** A name for messages and hooks, which no other image of the program has: `App web`, `Image web (shop:index:Shop one)`. */
-export function uniqueName(name: string, parent: pulumi.Resource | undefined): string {
-  const kind = isApp(parent) ? "App" : "Image";
+/** A name for messages and hooks, which no other component of the program has: `App web`, `Image web (shop:index:Shop one)`. */
+export function uniqueName(
+  name: string,
+  parent: pulumi.Resource | undefined,
+  own = "Image",
+): string {
+  const kind = isApp(parent) ? "App" : own;
   const within = ancestors(parent).map((one) => `${one.__pulumiType} ${one.__name}`);
   return `${kind} ${name}${within.length === 0 ? "" : ` (${within.join(", ")})`}`;
 }

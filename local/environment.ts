@@ -105,7 +105,8 @@ async function prepare(log: Log): Promise<Environment> {
       ...dockerEnv,
       PATH: [...new Set(path)].filter(Boolean).join(delimiter),
       PULUMI_HOME: pulumi.home,
-      PULUMI_BACKEND_URL: `file://${ensureDir(stateDir("backend"))}`,
+      // Without the files beside each stack's, which a kill may leave empty (docs/troubleshooting.md, EOF).
+      PULUMI_BACKEND_URL: `file://${ensureDir(stateDir("backend"))}?metadata=skip`,
       PULUMI_CONFIG_PASSPHRASE: passphrase(),
       PULUMI_SKIP_UPDATE_CHECK: "true",
       // Type checking takes seconds in each run, and `npm test` does it anyway.

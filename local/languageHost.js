@@ -252,15 +252,21 @@ async function runPlugin(call) {
   const request = call.request;
   const info = request.getInfo();
   const directory = info?.getProgramDirectory() || request.getProgram();
-  if (request.getKind() === "analyzer") {
-    throw new Error("policy packs need the official Pulumi CLI: this language host runs none");
-  }
   const { env, nodeArgs } = optionsOf(info);
-  const entry = locate("@pulumi/pulumi/cmd/run-plugin", directory);
+  const isPolicy = request.getKind() === "analyzer";
+  const entry = locate(
+    `@pulumi/pulumi/cmd/${isPolicy ? "run-policy-pack" : "run-plugin"}`,
+    directory,
+  );
+  const args = request.getArgsList(); // the engine's address comes first
   const code = await run(
     process.execPath,
-    [...nodeArgs, entry, directory, ...request.getArgsList()],
-    { cwd: request.getPwd() || directory, env: { ...environmentOf(request), ...env } },
+    [...nodeArgs, entry, ...(isPolicy ? [...args, directory] : [directory, ...args])],
+    // A policy pack reads its version in the folder that it is started in.
+    {
+      cwd: (!isPolicy && request.getPwd()) || directory,
+      env: { ...environmentOf(request), ...env },
+    },
     (channel, chunk) => {
       const response = new language.RunPluginResponse();
       if (channel === "stdout") {

@@ -9,8 +9,14 @@ import { checkout } from "./paths";
 const projects: Readonly<Record<string, boolean>> = {
   unit: false,
   components: false,
+  fuzz: false,
   engine: true,
+  faults: true,
+  changes: true,
 };
+
+/** What runs where none is named. The tables of changes take half an hour, and run when they are asked for. */
+const usual = ["unit", "components", "fuzz", "engine", "faults"];
 
 /** What `npm test -- ARGS` asks for. */
 export interface TestPlan {
@@ -25,7 +31,7 @@ export function planTests(args: readonly string[]): TestPlan {
   const selected = args.filter((arg) => arg in projects);
   const rest = args.filter((arg) => !(arg in projects));
   return {
-    jestArgs: select(selected, rest),
+    jestArgs: select(selected.length > 0 ? selected : usual, rest),
     needsEnvironment: selected.length === 0 || selected.some((name) => projects[name]),
     all: args.length === 0,
   };
@@ -54,7 +60,7 @@ export async function test(args: string[], log: Log): Promise<number> {
       log.info(`error: ${messageOf(error)}`);
       failed.push("preparing the environment (so the engine tests were not run)");
       jestArgs = select(
-        ["unit", "components"],
+        ["unit", "components", "fuzz"],
         args.filter((arg) => !(arg in projects)),
       );
     }

@@ -32,7 +32,8 @@ export interface Tool {
   readonly accepts?: (version: string) => boolean;
   /** Where an installed one may lie besides PATH. */
   readonly places?: readonly string[];
-  readonly release: Download & {
+  /** Absent: it is a program of our own, which is always built. */
+  readonly release?: Download & {
     /** Each executable's path in the archive; absent when the file is the executable itself. */
     readonly members?: Readonly<Record<string, string>>;
   };
@@ -92,6 +93,32 @@ export const tools = {
       checksums: "https://api.github.com/repos/pulumi/pulumi-docker-build/releases/tags/v0.0.22",
       members: { "pulumi-resource-docker-build": "pulumi-resource-docker-build" },
     },
+  },
+  yaml: {
+    name: "pulumi-language-yaml",
+    version: "1.32.0",
+    purpose: "runs Pulumi programs in YAML",
+    programs: { "pulumi-language-yaml": "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml" },
+    module: "yaml",
+    ldflags: "-X github.com/pulumi/pulumi-yaml/pkg/version.Version=1.32.0",
+    minutes: 1,
+    release: {
+      url: github(
+        "pulumi/pulumi-yaml",
+        "v1.32.0",
+        `pulumi-language-yaml-v1.32.0-linux-${goArch}.tar.gz`,
+      ),
+      checksums: "https://api.github.com/repos/pulumi/pulumi-yaml/releases/tags/v1.32.0",
+      members: { "pulumi-language-yaml": "pulumi-language-yaml" },
+    },
+  },
+  sdkgen: {
+    name: "sdkgen",
+    version: "3.259.0",
+    purpose: "generates the SDKs for Python and Go as Pulumi 3.259.0 does",
+    programs: { sdkgen: "multiarch.local/pulumi/sdkgen" },
+    module: "pulumi",
+    minutes: 1,
   },
   buildkit: {
     name: "buildkit",
@@ -162,7 +189,9 @@ export async function ensureTool(tool: Tool, log: Log): Promise<Programs> {
   const directory = cacheDir("tools", `${tool.name}-${tool.version}`);
   const cached = programsIn(tool, directory);
   if (cached) return cached;
-  const missed = await tryDownload(tool, directory, log);
+  const missed = tool.release
+    ? await tryDownload(tool, tool.release, directory, log)
+    : "it is part of this checkout";
   if (missed) await build(tool, directory, missed, log);
   return programsIn(tool, directory) as Programs;
 }
@@ -192,12 +221,17 @@ function programsIn(tool: Tool, directory: string): Programs | undefined {
 }
 
 /** Gives undefined when it worked, else why it did not. */
-async function tryDownload(tool: Tool, directory: string, log: Log): Promise<string | undefined> {
+async function tryDownload(
+  tool: Tool,
+  release: NonNullable<Tool["release"]>,
+  directory: string,
+  log: Log,
+): Promise<string | undefined> {
   try {
     await fillAtomically(directory, async (temporary) => {
       const file = join(temporary, "download");
-      await download(tool.release, file);
-      await unpack(tool, file, temporary);
+      await download(release, file);
+      await unpack(tool, release, file, temporary);
     });
     log.info(`  ✓ downloaded ${tool.name} ${tool.version}, checksum as published`);
     return undefined;
@@ -209,8 +243,12 @@ async function tryDownload(tool: Tool, directory: string, log: Log): Promise<str
   }
 }
 
-async function unpack(tool: Tool, file: string, directory: string): Promise<void> {
-  const { members } = tool.release;
+async function unpack(
+  tool: Tool,
+  { members, url }: NonNullable<Tool["release"]>,
+  file: string,
+  directory: string,
+): Promise<void> {
   if (!members) {
     for (const program of Object.keys(tool.programs)) copyFileSync(file, join(directory, program));
   } else {
@@ -220,7 +258,7 @@ async function unpack(tool: Tool, file: string, directory: string): Promise<void
     for (const folder of new Set(Object.values(members).map((member) => dirname(member)))) {
       // With what lies beside it: Pulumi's CLI looks for its language hosts there.
       const from = join(content, folder);
-      if (!existsSync(from)) throw new Error(`${tool.release.url} holds no folder ${folder}`);
+      if (!existsSync(from)) throw new Error(`${url} holds no folder ${folder}`);
       for (const name of readdirSync(from)) renameSync(join(from, name), join(directory, name));
     }
     rmSync(content, { recursive: true });
@@ -228,7 +266,7 @@ async function unpack(tool: Tool, file: string, directory: string): Promise<void
   rmSync(file);
   for (const program of Object.keys(tool.programs)) {
     const path = join(directory, program);
-    if (!existsSync(path)) throw new Error(`${tool.release.url} does not hold ${program}`);
+    if (!existsSync(path)) throw new Error(`${url} does not hold ${program}`);
     chmodSync(path, 0o755);
   }
 }

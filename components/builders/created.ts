@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseObject, slurp } from "../registry/attempt";
+import { dockerFolder } from "../registry/credentials";
 
 /** Something that the preflight made on this machine or on an engine, for `removeCreated`. */
 export type Created =
@@ -20,8 +21,7 @@ export type Created =
 
 /** Beside buildx's own settings: who looks into another folder for builders sees other builders, too. */
 function folder(): string {
-  const docker = process.env.DOCKER_CONFIG || join(homedir(), ".docker");
-  return join(process.env.BUILDX_CONFIG || join(docker, "buildx"), "multiarch");
+  return join(process.env.BUILDX_CONFIG || join(dockerFolder(), "buildx"), "multiarch");
 }
 
 /** A file for each, so that two processes never write the same one with different things in it. */
@@ -55,5 +55,9 @@ export function remembered(): Created[] {
   return names
     .filter((name) => name.endsWith(".json"))
     .sort()
-    .map((name) => JSON.parse(readFileSync(join(folder(), name), "utf8")) as Created);
+    .flatMap((name) => {
+      // What isn't ours, or was cut short by a full disk, tells nothing.
+      const one = parseObject(slurp(join(folder(), name))) as Created | undefined;
+      return one?.kind === "builder" || one?.kind === "emulator" ? [one] : [];
+    });
 }

@@ -13,14 +13,14 @@ const patience = 3000;
 
 /**
  * The step that a build of one platform failed in. The provider's error tells its exit code alone, and what it streams of the
- * log before may lack the last lines; BuildKit keeps them. Undefined where `raw` is another error, or the builder keeps no history.
+ * log before may lack the last lines; BuildKit keeps them. Undefined where the builder keeps no
+ * record of it.
  */
 export async function failedStep(
   raw: string,
   platform: string,
   builder: string | undefined,
 ): Promise<FailedStep | undefined> {
-  if (!/process "[^\n]*" did not complete/.test(raw)) return undefined;
   const named = builder === undefined ? [] : ["--builder", builder];
   const ask = (...args: string[]) => docker(["buildx", "history", ...args, ...named], patience);
   const listed = await ask("ls", "--filter", "status=error", "--format", "{{.Ref}}", "--no-trunc");
@@ -36,6 +36,10 @@ export async function failedStep(
   }
   return undefined;
 }
+
+/** Whether a build's error is that of a step of its Dockerfile. */
+export const isStepFailure = (raw: string): boolean =>
+  /process "[^\n]*" did not complete/.test(raw);
 
 /** What `docker buildx history inspect --format json` says of a failed build. */
 export function parseRecord(

@@ -7,13 +7,17 @@ const limit = 60_000;
 
 /**
  * Removes the builders and the registrations of QEMU that preflights made and recorded on this machine, and nothing else. Gives
- * a line for each, and the reason where something stays; it is tried again by the next call. Empty where nothing was made.
+ * a line for each, and the reason where something stays; it is tried again by the next call. No lines where nothing was made.
  */
-export async function removeCreated(): Promise<string[]> {
+export async function removeCreated(): Promise<{
+  readonly lines: readonly string[];
+  /** Something stays that was made here. */
+  readonly left: boolean;
+}> {
   const lines: string[] = [];
   for (const one of remembered())
     lines.push(await (one.kind === "builder" ? removeBuilder(one) : removeEmulator(one)));
-  return lines;
+  return { lines, left: remembered().length > 0 };
 }
 
 async function removeBuilder(one: Created & { kind: "builder" }): Promise<string> {

@@ -40,6 +40,8 @@ export async function doctor(
     }
   };
   tell(await machine());
+  // Without Docker's client and buildx there is nobody to ask the rest.
+  if (ill) return 1;
   const facts = await inspectBuilder(builder);
   tell(builderFindings(facts));
   if (repository !== undefined) tell(await registryFindings(repository, builder, facts, access));

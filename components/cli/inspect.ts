@@ -58,7 +58,7 @@ async function lineOf(
   if (manifest) return line;
   const { readCode } = await import("../verification/code");
   try {
-    const { codes, warnings } = await readCode([image], registry);
+    const { codes, warnings } = await readCode([image], registry, "add --manifest");
     const code = codes.get(digest)?.code;
     const [warning] = warnings;
     return { ...line, file: code?.file, code: code?.architecture, warning };

@@ -71,12 +71,19 @@ export async function run(args: readonly string[], print: (text: string) => void
   if (name === "doctor")
     return doctor({ builder: values.builder, repository: words[0] }, access, print);
   if (name === "inspect") return inspectImage(words[0]!, { ...values }, access, print);
-  const lines = await removeCreated();
+  const { lines, left } = await removeCreated();
   print(lines.length === 0 ? "nothing was made here\n" : `${lines.join("\n")}\n`);
-  return lines.some((line) => line.includes(" stays")) ? 1 : 0;
+  return left ? 1 : 0;
 }
 
-if (require.main === module)
-  void run(process.argv.slice(2), (text) => void process.stdout.write(text)).then((code) => {
-    process.exitCode = code;
-  });
+if (require.main === module) {
+  const print = (text: string) => void process.stdout.write(text);
+  void run(process.argv.slice(2), print)
+    .catch((error: Error) => {
+      print(`multiarch: ${error.message}\n`);
+      return 1;
+    })
+    .then((code) => {
+      process.exitCode = code;
+    });
+}

@@ -40,7 +40,8 @@ const compilers: readonly Compiler[] = [
   },
   {
     name: "the C compiler",
-    step: /\b(gcc|g\+\+|clang|clang\+\+|cmake)\s|\bmake(\s|$)/m,
+    // Packages that are installed by such a name compile nothing.
+    step: /(?<!\b(install|add|echo)\b[^\n;&|]*)(\b(gcc|g\+\+|clang|clang\+\+|cmake)\s|\bmake(\s|$))/m,
     native: true,
     fix: "ARG TARGETARCH there, and a cross compiler for $TARGETARCH",
   },

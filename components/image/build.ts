@@ -1,20 +1,25 @@
 import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
+import type { BuilderArgs } from "../builders/builderArgs";
+import { ensureBuilder } from "../builders/ensure";
+import { beforeChange } from "../hooks";
 import { normalisePlatform, platformSlug } from "../platform";
 import { scopedName } from "../scope";
-import type { Built } from "./built";
+import { type Built, onceKnown } from "./built";
+import type { Buildx } from "./buildx";
 import { cacheTag } from "./cache";
-import { CacheMode } from "./imageArgs";
+import { CacheMode, type ImageArgs } from "./imageArgs";
 import {
   dockerfileOf,
   exportOf,
   ownRegistry,
   pullRegistries,
   relativeContext,
+  relativePath,
   repositoryOf,
   secretValues,
 } from "./inputs";
-import { join, type Making, preflightArgs } from "./join";
+import { buildx, join, type Making, preflightArgs } from "./join";
 import { buildHooks, type PreflightArgs } from "./preflight";
 
 /** One docker-build Image for each platform, joined. */
@@ -30,10 +35,7 @@ export function build(making: Making): Built {
   );
   const each = (value: (resource: dockerBuild.Image) => pulumi.Output<string>) =>
     new Map([...resources].map(([platform, resource]) => [platform, value(resource)]));
-  // Where a build is due but not done in preview, the provider says "": that is unknown, never a digest.
-  const digests = each(({ digest }) =>
-    digest.apply((text) => text || (pulumi.unknown as unknown as string)),
-  );
+  const digests = each(({ digest }) => onceKnown(digest));
   const sources = new Map(
     [...digests].map(([platform, digest]) => [
       platform,
@@ -41,7 +43,39 @@ export function build(making: Making): Built {
     ]),
   );
   const plain = args.attestations?.provenance !== true;
-  return join(making, { sources, digests, plain, resources: [...resources.values()] }, preflight);
+  const sboms =
+    args.attestations?.sbom === true
+      ? [...sources].map(([platform, source]) => sbom(making, platform, source, preflight))
+      : [];
+  const attached = sboms.map(({ digest }) => pulumi.interpolate`${repository}@${digest}`);
+  const made = [...resources.values(), ...sboms];
+  return join(making, { sources, digests, plain, attached, resources: made }, preflight);
+}
+
+/** The SBOM of one platform's image: the provider's own builds make none, and its other input takes none for Docker's client. */
+function sbom(
+  making: Making,
+  platform: string,
+  source: pulumi.Output<string>,
+  preflight: PreflightArgs,
+): Buildx {
+  const { image, name, args } = making;
+  const [builder, field] = builderOf(args, platform);
+  // On another machine than the one that built the image, a builder of ours may not be there yet.
+  const say = (text: string) => pulumi.log.info(text, image);
+  const place = { path: preflight.path(field), preview: false, say };
+  const hook = `builder for the SBOM of ${preflight.id} (${platform})`;
+  const hooks = beforeChange(hook, async () => void (await ensureBuilder(builder, place)), false);
+  const scan = { platform, builder: builder?.name, generator: args.attestations?.sbomGenerator };
+  const own = `${name}-${platformSlug(platform)}-sbom`;
+  return buildx(making, own, { source, scan }, preflight, args.pullCredentials, hooks);
+}
+
+/** The builder of a platform, and the field that names it. */
+function builderOf(args: ImageArgs, platform: string): [BuilderArgs | undefined, string] {
+  const builders = Object.entries(args.builders ?? {});
+  const own = builders.find(([spelling]) => normalisePlatform(spelling) === platform)?.[1];
+  return own === undefined ? [args.builder, "builder"] : [own, `builders["${platform}"]`];
 }
 
 function platformImage(
@@ -50,10 +84,7 @@ function platformImage(
   repository: pulumi.Output<string>,
   preflight: PreflightArgs,
 ): dockerBuild.Image {
-  const builders = Object.entries(args.builders ?? {});
-  const own = builders.find(([spelling]) => normalisePlatform(spelling) === platform)?.[1];
-  const builder = own ?? args.builder;
-  const builderPath = preflight.path(own === undefined ? "builder" : `builders["${platform}"]`);
+  const [builder, field] = builderOf(args, platform);
   const cacheRef = pulumi.interpolate`${repository}:${cacheTag(scopedName(name, parent), pulumi.getStack(), platform)}`;
   const cached = args.cache?.enabled ?? true;
   const epoch = args.reproducible?.epoch;
@@ -78,7 +109,7 @@ function platformImage(
         ...(epoch !== undefined && { SOURCE_DATE_EPOCH: pulumi.output(epoch).apply(String) }),
       },
       ...(args.secrets && { secrets: secretValues(args.secrets) }),
-      ssh: args.ssh,
+      ssh: args.ssh?.map(({ paths, ...rest }) => ({ ...rest, paths: paths?.map(relativePath) })),
       target: args.target,
       labels: args.labels,
       network: args.network as dockerBuild.NetworkMode | undefined,
@@ -115,7 +146,7 @@ function platformImage(
       parent: image,
       // What was released may still run somewhere, and by digest it may be somebody else's too.
       retainOnDelete: true,
-      hooks: buildHooks(preflight, platform, builder, builderPath),
+      hooks: buildHooks(preflight, platform, builder, preflight.path(field)),
     },
   );
 }

@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { Gate } from "../verification/gate";
 import type { Image } from "./image";
 import type { ImageArgs } from "./imageArgs";
@@ -40,6 +40,11 @@ export const builtBy = new WeakMap<
     readonly repositoryArn?: pulumi.Output<string>;
   }
 >();
+
+/** A digest that isn't there yet is told by the providers as "" in previews: that is unknown, never a digest. */
+export function onceKnown(digest: pulumi.Output<string>): pulumi.Output<string> {
+  return digest.apply((text) => text || (pulumi.unknown as unknown as string));
+}
 
 /** How the registry of an image is reached. */
 export function accessTo(image: Image): RegistryAccess {

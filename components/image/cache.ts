@@ -9,12 +9,12 @@ const maximalTagLength = 128;
  * writers never overwrite each other's.
  */
 export function cacheTag(app: string, stack: string, platform: string): string {
-  return tagOf("cache", app, stack, platformSlug(platform));
+  return tagOf("cache", [app, stack], platformSlug(platform));
 }
 
-/** The tag of what a stack runs of an app. */
-export function liveTag(app: string, stack: string): string {
-  return tagOf("live", app, stack);
+/** The tag of what a stack runs of an app. Of its own for each project, too: what has the tag no longer may expire. */
+export function liveTag(project: string, app: string, stack: string): string {
+  return tagOf("live", [project, app, stack]);
 }
 
 /** A tag derived from what the index holds: the same content has the same tag, other content another. */
@@ -26,13 +26,13 @@ export function contentTag(digests: Readonly<Record<string, string>>): string {
 }
 
 /** Joins parts to a tag. Where another app and stack would give the same, or a part doesn't fit the grammar, a hash tells them apart. */
-function tagOf(kind: string, app: string, stack: string, ...rest: string[]): string {
-  const text = [kind, app, stack, ...rest].join("-");
+function tagOf(kind: string, owner: readonly string[], ...rest: string[]): string {
+  const text = [kind, ...owner, ...rest].join("-");
   const clean = text.replace(/[^A-Za-z0-9_.-]/g, "-");
-  const ambiguous = app.includes("-") || stack.includes("-");
+  const ambiguous = owner.some((part) => part.includes("-"));
   if (clean === text && clean.length <= maximalTagLength && !ambiguous) return clean;
   const hash = createHash("sha256")
-    .update([app, stack, ...rest].join("\0"))
+    .update([...owner, ...rest].join("\0"))
     .digest("hex")
     .slice(0, 8);
   return `${clean.slice(0, maximalTagLength - hash.length - 1)}-${hash}`;

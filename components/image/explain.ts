@@ -39,7 +39,8 @@ const stepExplanations: readonly Explanation[] = [
   {
     pattern: /no space left on device/i,
     say: ({ builder }) =>
-      `the disk of ${who(builder)} is full: \`docker buildx prune${builder ? ` --builder ${builder}` : ""}\` frees the build cache`,
+      `the disk of ${who(builder)} is full: ${freed(builder)}; ` +
+      `where BuildKit lost track of what it wrote last and the disk stays full, only a new builder frees it`,
   },
 ];
 
@@ -69,8 +70,8 @@ const explanations: readonly Explanation[] = [
       /manifest[ _]invalid|unsupported (manifest )?media ?type|unknown media type|415 |mediatype .*not (allowed|supported)/i,
     say: ({ registry, subject, path }) =>
       subject.startsWith("the index")
-        ? `${registry} refused the manifest of ${subject}: it takes no indexes. With one platform, ${path("index")}: false pushes ` +
-          `its image without one; several can't be pushed there, for only an index holds them under one reference: ` +
+        ? `${registry} refused the manifest of ${subject}: it takes no indexes. The image of one platform can do without: ` +
+          `${path("index")}: false where it is built here, ${path("ref")} where it was built elsewhere; several can't be pushed there, for only an index holds them under one reference: ` +
           `update the registry, or take another one`
         : `${registry} refused the manifest of ${subject}: it takes no OCI images. Update the registry, take another one, ` +
           `or put a registry that takes them in front of it`,
@@ -138,6 +139,13 @@ const explanations: readonly Explanation[] = [
       `\`docker buildx inspect --bootstrap${builder ? ` ${builder}` : ""}\` starts it again; then run \`pulumi up\` again`,
   },
   {
+    pattern:
+      /failed to push [^\n]*(connection reset|broken pipe|\bEOF\b|connection was closed|closed network connection)/i,
+    say: ({ builder, registry }) =>
+      `the connection from ${who(builder)} to ${registry} broke in the middle of a push, each time that BuildKit tried. Nothing was deployed; ` +
+      `the next \`pulumi up\` sends only what is missing. Where it breaks again, see the limits of size and time of what lies between them`,
+  },
+  {
     pattern: /failed to push [^\n]*(connection refused|i\/o timeout|no route to host)/i,
     say: ({ builder, registry, path }) =>
       `${who(builder)} can't reach ${registry}: see that it runs, and that ${path("registry.address")} means the same where the ` +
@@ -163,6 +171,11 @@ export function explain(raw: string, place: ErrorPlace, printed = ""): string | 
   // A step's own command is the user's text, and may hold any word.
   const said = raw.replace(/process "[^\n]*" did not/g, "a process did not");
   const other = otherHost(said, place.registry);
+  if (other !== undefined && unreachable.test(said))
+    return (
+      `${other}, which a base image or a download comes from, can't be reached from ${who(place.builder)}: ` +
+      `see its network, DNS and, where certificates are named, the authorities that it trusts (buildkitd.toml)`
+    );
   if (other !== undefined)
     return (
       `${other}, which a base image or a download comes from, refuses or isn't well: wait and run it again, or give credentials for it ` +
@@ -172,18 +185,41 @@ export function explain(raw: string, place: ErrorPlace, printed = ""): string | 
   return (step ?? explanations.find(({ pattern }) => pattern.test(said)))?.say(place);
 }
 
-/** The host that refused a request, where that isn't the image's own registry. */
+const unreachable = /no such host|x509|connection refused|i\/o timeout|no route to host/;
+
+/** The host that refused a request, or can't be reached, where that isn't the image's own registry. */
 function otherHost(text: string, registry: string): string | undefined {
   const failed = text
     .split("\n")
-    .find((line) => /\b(401|403|429|50[0234])\b/.test(line) && /https?:\/\//.test(line));
+    .find(
+      (line) =>
+        (/\b(401|403|429|50[0234])\b/.test(line) || unreachable.test(line)) &&
+        /https?:\/\//.test(line),
+    );
   // A token for a push is for the image's own registry, wherever its token server is.
   if (/[?&]scope=\S*push/.test(failed ?? "")) return undefined;
   const host = /https?:\/\/([^/\s"':]+(?::\d+)?)/.exec(failed ?? "")?.[1];
   if (host === undefined) return undefined;
   // Docker Hub's tokens come from a host of their own.
   const answers = registryHost(host === "auth.docker.io" ? "docker.io" : host);
-  return answers === registryHost(registry) ? undefined : host;
+  // A token server may be another host of the registry's own domain.
+  const domain = (name: string) => name.replace(/:\d+$/, "").split(".").slice(-2).join(".");
+  const own =
+    answers === registryHost(registry) ||
+    (/[?&]scope=/.test(failed!) && domain(host) === domain(registry));
+  return own ? undefined : host;
+}
+
+/** What is said of a step that failed where its builder can't tell what it printed. */
+export function withoutRecord(builder: string | undefined): string {
+  return (
+    `${who(builder)} kept no record of the step that failed, as one does whose disk is full (${freed(builder)}), or ` +
+    "an old one: what the step printed is in the build's log alone"
+  );
+}
+
+function freed(builder: string | undefined): string {
+  return `\`docker buildx prune${builder ? ` --builder ${builder}` : ""}\` frees the build cache`;
 }
 
 function who(builder: string | undefined): string {

@@ -5,11 +5,11 @@ import { fieldPath, uniqueName } from "../scope";
 import { Gate } from "../verification/gate";
 import { watchPresence } from "../verification/presence";
 import { type Built, digestOf, fromReport, imagesIn } from "./built";
+import type { Login } from "./buildx";
 import { contentTag } from "./cache";
 import type { ImageArgs } from "./imageArgs";
-import type { Login } from "./copy";
 import { repositoryOf } from "./inputs";
-import { copyTo, join, type Making, preflightArgs } from "./join";
+import { buildx, join, type Making, preflightArgs } from "./join";
 
 /** A finished image: what it holds is what the gate saw. */
 export function take(making: Making): Built {
@@ -38,15 +38,18 @@ export function copy(making: Making): Built {
   const digest = source.apply(digestOf);
   const tag = digest.apply((text) => contentTag({ copy: text }));
   const target = (text: pulumi.Input<string>) => pulumi.interpolate`${repository}:${text}`;
-  const made = copyTo(making, name, source, target(tag), preflight, logins(making));
+  const first = { source, target: target(tag) };
+  const made = buildx(making, `${name}-copied`, first, preflight, logins(making));
   const built = verified(
     making,
     made.passed(pulumi.interpolate`${repository}@${digest}`),
     "copyOf",
     made.urn.apply((urn) => `pulumi up --replace '${urn}'`),
   );
-  for (const text of args.tags ?? [])
-    copyTo(making, `${name}:${text}`, built.imageUri, target(text), preflight);
+  for (const text of args.tags ?? []) {
+    const moved = { source: built.imageUri, target: target(text) };
+    buildx(making, `${name}:${text}-copied`, moved, preflight);
+  }
   return { ...built, sources: [built.imageUri] };
 }
 
@@ -67,6 +70,7 @@ function verified(
     `${name}-verified`,
     {
       name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", field)}`,
+      verifyPath: fieldPath(parent, "image", "verify"),
       reference,
       requiredBy: plan.requiredBy,
       verify: args.verify,
@@ -77,7 +81,12 @@ function verified(
   const imageUri = gate.report.apply((report) => report.reference);
   const images = imagesIn(gate);
   const deployed = new Map<string, pulumi.Output<string>>();
-  watchPresence(image, { index: imageUri, deployed, access, rebuild });
+  watchPresence(image, {
+    index: imageUri,
+    deployed,
+    access,
+    rebuild: { index: rebuild, deployed: rebuild },
+  });
   return {
     imageUri,
     platforms: images.apply((all) => all.map((one) => one.platform)),

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { announced } from "../announcement";
 import { normalisePlatform } from "../platform";
 import { keepLocal } from "../outputs/local";
 import { refuse } from "../refuse";
@@ -42,11 +43,12 @@ export class Image extends pulumi.ComponentResource {
       ...plan.problems,
       ...plannedProblems(args, "", plan.platforms),
     ]);
-    super("multiarch:index:Image", name, recordedArgs(args, plan), opts);
+    const recorded = recordedArgs(args, plan);
+    super("multiarch:index:Image", name, recorded, announced("image", name, recorded, opts));
     const whole = { ...args, registry: placed(args) };
     const making = { image: this, name, args: whole, plan, parent: opts?.parent };
     const built = made[originOf(args)]({ ...making, access: accessTo(whole, this) });
-    const repositoryArn = args.repository?.arn;
+    const repositoryArn = args.repository && pulumi.output(args.repository.arn);
     builtBy.set(this, { ...built, name, args: whole, parent: opts?.parent, repositoryArn });
     keepLocal(this, {
       load: args.load,
@@ -71,13 +73,13 @@ export class Image extends pulumi.ComponentResource {
 
   /** The reference of one platform's image: what a target is given. Whoever uses it waits for the verification. */
   public platformRef(platform: string): pulumi.Output<string> {
-    const { name, refs, deployed } = builtBy.get(this)!;
+    const { name, parent, refs, deployed } = builtBy.get(this)!;
     const normalised = normalisePlatform(platform) ?? platform;
     const ref = refs.get(normalised);
     if (ref === undefined) {
       refuse(name, [
         {
-          path: "platforms",
+          path: fieldPath(parent, "image", "platforms"),
           what: `lacks ${JSON.stringify(platform)}, which is asked for; planned are ${[...refs.keys()].join(", ")}`,
           fix: "add it",
         },

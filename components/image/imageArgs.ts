@@ -3,7 +3,7 @@ import type { BuilderArgs } from "../builders/builderArgs";
 import { isFields } from "../check";
 import { normalisePlatform } from "../platform";
 import { makePlan, type Plan, type Requirement } from "../plan";
-import type { Repository } from "../registry/repository";
+import type { ImageRepositoryArgs } from "../registry/repositoryArgs";
 
 /** How layers are compressed on their way to the registry. */
 export const Compression = {
@@ -113,6 +113,18 @@ export interface AttestationsArgs {
    * @default false
    */
   provenance?: boolean;
+  /**
+   * What each platform's image holds, as an SBOM in the form of SPDX (https://docs.docker.com/build/metadata/attestations/sbom/): once
+   * the image is built, BuildKit scans its files, and those of no other stage. Not together with `reproducible`.
+   * @default false
+   */
+  sbom?: boolean;
+  /**
+   * The image that scans, which the builder pulls; `pullCredentials` are for a private one
+   * (https://github.com/moby/buildkit/blob/master/docs/attestations/sbom-protocol.md). A tag that moves is no reason to scan again.
+   * @default BuildKit's own, `docker/buildkit-syft-scanner`
+   */
+  sbomGenerator?: pulumi.Input<string>;
 }
 
 /** A repository in a registry, and who pushes to it. */
@@ -237,9 +249,9 @@ export interface ImageArgs {
    * first of them lies.
    */
   registry?: RegistryArgs;
-  /** The ECR repository that it lies in. An App with an AWS target makes one by itself. */
-  repository?: Repository;
-  /** Credentials for private base images, and for the registry of `copyOf`. */
+  /** The ECR repository that it lies in, a `Repository`. An App with an AWS target makes one by itself. */
+  repository?: ImageRepositoryArgs;
+  /** Credentials for private base images, a private `sbomGenerator`, and the registry of `copyOf`. */
   pullCredentials?: RegistryCredentialsArgs[];
   /** The build cache. On unless switched off. */
   cache?: CacheArgs;

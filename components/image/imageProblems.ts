@@ -5,10 +5,10 @@ import type { Problem } from "../errors";
 import { show } from "../errors";
 import { normalisePlatform } from "../platform";
 import { BuildNetwork, Compression, imageFields, originOf } from "./imageArgs";
-import { checkOutput, plannedOutputProblems } from "./outputProblems";
+import { checkOutput, checkReference, plannedOutputProblems } from "./outputProblems";
 import { checkBuilder, checkSameBuilders } from "../builders/builderProblems";
-import { pathProblem } from "../registry/kinds";
 import { parseReference } from "../registry/reference";
+import { checkPullCredentials, checkRegistry } from "./registryProblems";
 
 /** A context that BuildKit fetches by itself: a URL, or a Git address. */
 export function isRemoteContext(location: string): boolean {
@@ -46,6 +46,7 @@ export function imageProblems(args: unknown, path: string, placed = false): Prob
   } else checkFinished(check, args, at, origin);
   checkOutput(check, args, at);
   checkRegistry(check, args, at, placed);
+  checkPullCredentials(check, args, at);
   return check.problems;
 }
 
@@ -54,7 +55,7 @@ type Fields = Record<string, unknown>;
 
 function checkFinished(check: Checker, args: Fields, at: At, origin: "ref" | "sources" | "copyOf") {
   if (origin === "sources") return checkSources(check, args, at);
-  checkReference(check, args[origin], at(origin));
+  checkOne(check, args[origin], at(origin), origin === "copyOf");
   if (origin === "ref") checkSameRegistry(check, args, at);
 }
 
@@ -70,10 +71,8 @@ function checkSources(check: Checker, args: Fields, at: At): void {
     else if (spelt.indexOf(spelt[nth]) < nth)
       check.add(path, `is ${spelt[nth]}, which another entry names already`, "remove one of them");
     if (typeof ref !== "string") continue;
-    const parsed = parseReference(ref);
-    if (!parsed.ok) {
-      check.add(path, `${show(ref)}: ${parsed.error}`, `write "repository@sha256:…"`);
-    } else if (parsed.reference.digest === undefined) {
+    const reference = checkReference(check, ref, path, `"repository@sha256:…"`);
+    if (reference && reference.digest === undefined) {
       check.add(
         path,
         `${show(ref)} names no digest, and a tag may move`,
@@ -83,15 +82,13 @@ function checkSources(check: Checker, args: Fields, at: At): void {
   }
 }
 
-function checkReference(check: Checker, ref: unknown, path: string): void {
+function checkOne(check: Checker, ref: unknown, path: string, exact: boolean): void {
   if (!check.text(ref, path, `"repository@sha256:…"`)) return;
-  const parsed = parseReference(ref);
-  if (!parsed.ok) {
-    check.add(path, `${show(ref)}: ${parsed.error}`, `write "repository@sha256:…"`);
-  } else if (parsed.reference.digest === undefined && parsed.reference.tag === undefined) {
+  const reference = checkReference(check, ref, path, `"repository@sha256:…"`);
+  if (reference && reference.digest === undefined && (exact || reference.tag === undefined)) {
     check.add(
       path,
-      `${show(ref)} names neither a digest nor a tag`,
+      `${show(ref)} names ${exact ? "no digest, and a tag may move" : "neither a digest nor a tag"}`,
       `add the digest that \`docker buildx imagetools inspect ${ref}\` prints: "${ref}@sha256:…"`,
     );
   }
@@ -101,8 +98,9 @@ function checkReference(check: Checker, ref: unknown, path: string): void {
 function checkSameRegistry(check: Checker, args: Fields, at: At): void {
   if (!isFields(args.registry) || typeof args.ref !== "string") return;
   const address = args.registry.address ?? "docker.io";
+  if (isLater(address)) return;
   const [named, given] = [parseReference(args.ref), parseReference(`${address as string}/any`)];
-  if (isLater(address) || args.registry.username === undefined || !named.ok || !given.ok) return;
+  if (args.registry.username === undefined || !named.ok || !given.ok) return;
   if (named.reference.registry === given.reference.registry) return;
   check.add(
     at("registry"),
@@ -215,125 +213,6 @@ function checkBuilders(check: Checker, args: Fields, at: At): void {
     checkBuilder(check, builder ?? null, path);
     if (normalisePlatform(platform) !== undefined) continue;
     check.add(path, "is no platform of a Linux image", "write for example linux/arm64");
-  }
-}
-
-function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): void {
-  const known = ["address", "repository", "username", "password"];
-  const registry = args.registry;
-  if (args.repository !== undefined) {
-    if (!(args.repository instanceof Object) || !("repositoryUrl" in args.repository))
-      check.add(at("repository"), "must be a Repository", `write new multiarch.Repository("web")`);
-    if (registry !== undefined)
-      check.add(at("registry"), `is given next to ${at("repository")}`, "keep one of them");
-  } else if (registry === undefined) {
-    if (args.ref !== undefined || args.sources !== undefined || placed) return;
-    check.add(
-      at("registry"),
-      "is missing",
-      `write for example { address: "ghcr.io", repository: "team/web" }, or give a repository of ECR`,
-    );
-  } else if (check.fields(registry, at("registry"), known)) {
-    checkRepository(check, registry, args.ref !== undefined, (field) => at(`registry.${field}`));
-    checkCredentials(check, registry, (field) => at(`registry.${field}`));
-  }
-  if (!check.list(args.pullCredentials, at("pullCredentials"), `[{ address, username, password }]`))
-    return;
-  args.pullCredentials.forEach((entry, index) => {
-    const inEntry = (field: string) => at(`pullCredentials[${index}].${field}`);
-    if (!check.fields(entry, at(`pullCredentials[${index}]`), ["address", "username", "password"]))
-      return;
-    if (entry.address === undefined) check.add(inEntry("address"), "is missing", `write "ghcr.io"`);
-    if (entry.username === undefined && entry.password === undefined) {
-      check.add(inEntry("username"), "is missing, and so is the password", "write both");
-    }
-    checkAddress(check, entry.address, inEntry("address"));
-    checkCredentials(check, entry, inEntry);
-  });
-}
-
-function checkRepository(check: Checker, registry: Fields, finished: boolean, at: At): void {
-  const addressGood =
-    registry.address === undefined || checkAddress(check, registry.address, at("address"));
-  if (registry.repository === undefined) {
-    if (!finished) check.add(at("repository"), "is missing", `write for example "team/web"`);
-    return;
-  }
-  if (!check.text(registry.repository, at("repository"), `"team/web"`) || !addressGood) return;
-  const address = (registry.address as string | undefined) ?? "docker.io";
-  const parsed = parseReference(`${address}/${registry.repository}`);
-  if (!parsed.ok) {
-    check.add(
-      at("repository"),
-      `${show(registry.repository)}: ${parsed.error}`,
-      `write for example "team/web"`,
-    );
-  } else if (parsed.reference.tag !== undefined || parsed.reference.digest !== undefined) {
-    check.add(
-      at("repository"),
-      `${show(registry.repository)} holds a tag or a digest`,
-      "write the repository alone; image.tags is for tags",
-    );
-  } else {
-    const wrong = pathProblem(parsed.reference.registry, registry.repository);
-    const other = `, or name another registry with ${at("address")}`;
-    const fix = `${wrong?.fix}${registry.address === undefined ? other : ""}`;
-    if (wrong) check.add(at("repository"), `${show(registry.repository)} ${wrong.what}`, fix);
-  }
-}
-
-function checkAddress(check: Checker, address: unknown, path: string): boolean {
-  if (!check.text(address, path, `"ghcr.io"`)) return false;
-  if (/^[a-z]+:\/\//.test(address)) {
-    return check.add(
-      path,
-      `${show(address)} holds a scheme`,
-      `write "${address.replace(/^[a-z]+:\/\//, "")}"`,
-    );
-  }
-  if (address.includes("/")) {
-    return check.add(
-      path,
-      `${show(address)} holds a path`,
-      "write the path as part of the repository",
-    );
-  }
-  const host = parseReference(`${address}/any`);
-  if (
-    !host.ok ||
-    host.reference.repository !== (host.reference.registry === "docker.io" ? "library/any" : "any")
-  ) {
-    return check.add(
-      path,
-      `${show(address)} is no host of a registry`,
-      `write for example "ghcr.io" or "localhost:5000"`,
-    );
-  }
-  return true;
-}
-
-function checkCredentials(check: Checker, fields: Fields, at: At): void {
-  check.text(fields.username, at("username"), "the user's name");
-  if (fields.password !== undefined && !isLater(fields.password)) {
-    // Never shown, whatever it is.
-    if (typeof fields.password !== "string" || fields.password === "") {
-      check.add(
-        at("password"),
-        "must be a text that isn't empty",
-        `write config.requireSecret("…")`,
-      );
-    }
-  }
-  for (const [given, absent] of [
-    ["username", "password"],
-    ["password", "username"],
-  ] as const) {
-    if (fields[given] === undefined || fields[absent] !== undefined) continue;
-    check.add(
-      at(absent),
-      `is missing, but ${at(given)} is there`,
-      "give both, or neither to use what `docker login` stored",
-    );
   }
 }
 

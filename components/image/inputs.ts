@@ -19,7 +19,7 @@ export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
 export function placed(args: ImageArgs): RegistryArgs | undefined {
   if (args.repository !== undefined) {
     const { repositoryUrl, repositoryName, username, password } = args.repository;
-    const address = repositoryUrl.apply((url) => url.slice(0, url.indexOf("/")));
+    const address = pulumi.output(repositoryUrl).apply((url) => url.slice(0, url.indexOf("/")));
     return { address, repository: repositoryName, username, password };
   }
   const [source] = Object.values(args.sources ?? {});
@@ -47,10 +47,13 @@ export function indexRegistry(
   if (args.sources === undefined) return ownRegistry(args)[0];
   if (username === undefined || password === undefined) return undefined;
   const address = args.registry?.address ?? "docker.io";
+  // Not secret before it is known that there is one: a secret that is nothing is refused by providers.
   return pulumi
-    .all([address, username, pulumi.secret(password)])
-    .apply(([host, user, secret]) =>
-      user === "" ? undefined! : { address: host, username: user, password: secret },
+    .all([address, username])
+    .apply(([host, user]) =>
+      user === ""
+        ? undefined!
+        : pulumi.output({ address: host, username: user, password: pulumi.secret(password) }),
     );
 }
 
@@ -102,7 +105,7 @@ export function secretValues(secrets: Readonly<Record<string, pulumi.Input<strin
 }
 
 /** State is shared between machines and checkouts, so no path in it is absolute. */
-function relativePath(path: pulumi.Input<string>): pulumi.Output<string> {
+export function relativePath(path: pulumi.Input<string>): pulumi.Output<string> {
   return pulumi.output(path).apply(toRelative);
 }
 
@@ -113,7 +116,8 @@ export function relativeContext(location: pulumi.Input<string>): pulumi.Output<s
 }
 
 function toRelative(path: string): string {
-  return isAbsolute(path) ? relative(process.cwd(), path) || "." : path;
+  // A Dockerfile that turns out to be nothing is none that was named.
+  return path !== undefined && isAbsolute(path) ? relative(process.cwd(), path) || "." : path;
 }
 
 /**
@@ -154,7 +158,9 @@ export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
 export function exportOf(args: ImageArgs, repository: string): dockerBuild.types.input.ExportArgs {
   const compression = args.compression ?? Compression.Gzip;
   const force = compression !== Compression.Gzip;
-  if (args.reproducible === undefined) {
+  // The provider sees no change in how it builds, and so none where provenance is switched on or off: another text is one.
+  const provenance = args.attestations?.provenance === true;
+  if (args.reproducible === undefined && !provenance && !force) {
     return {
       image: {
         names: [repository],
@@ -162,12 +168,11 @@ export function exportOf(args: ImageArgs, repository: string): dockerBuild.types
         pushByDigest: true,
         nameCanonical: true,
         ociMediaTypes: true,
-        ...(force && { compression, forceCompression: true }),
       },
     };
   }
-  // The typed export knows nothing of rewrite-timestamp.
+  // The typed export knows nothing of rewrite-timestamp, and takes another compression for no change.
   return {
-    raw: `type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true${force ? `,compression=${compression},force-compression=true` : ""},rewrite-timestamp=true`,
+    raw: `type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true${force ? `,compression=${compression},force-compression=true` : ""}${args.reproducible ? ",rewrite-timestamp=true" : ""}`,
   };
 }

@@ -7,8 +7,8 @@ import { fieldPath, uniqueName } from "../scope";
 import { Gate } from "../verification/gate";
 import { isMissing, watchPresence } from "../verification/presence";
 import { type Built, digestOf, fromReport, imagesIn } from "./built";
+import { Buildx, type BuildxArgs, type Login } from "./buildx";
 import { contentTag } from "./cache";
-import { Copy, type Login } from "./copy";
 import type { Image } from "./image";
 import type { ImageArgs } from "./imageArgs";
 import { indexRegistry, type RegistryAccess, repositoryOf } from "./inputs";
@@ -31,8 +31,10 @@ export interface Parts {
   readonly digests: ReadonlyMap<string, pulumi.Output<string>>;
   /** Whether each digest is the image itself: with attestations it is an index that holds the image, and the registry says which. */
   readonly plain: boolean;
+  /** Indexes of the same images with more attestations beside them. */
+  readonly attached?: readonly pulumi.Output<string>[];
   /** What is made again where the registry lost it; none where it was built elsewhere. */
-  readonly resources: readonly pulumi.Resource[];
+  readonly resources: readonly Pick<pulumi.Resource, "urn">[];
 }
 
 /** What the hooks of an image's resources need to know. */
@@ -68,19 +70,24 @@ export function preflightArgs({ image, name, args, plan, parent, access }: Makin
 export function join(making: Making, parts: Parts, preflight = preflightArgs(making)): Built {
   const { image, name, args, plan, access } = making;
   const repository = repositoryOf(args);
-  const sources = [...parts.sources.values()];
-  const tag = pulumi.all(Object.fromEntries(parts.digests)).apply(contentTag);
-  const tagged = (text: pulumi.Input<string>, key: string, of: pulumi.Output<string>[]) =>
-    args.index === false
-      ? copyTo(making, key, of[0]!, pulumi.interpolate`${repository}:${text}`, preflight)
-      : indexOf(making, key, repository, text, of, preflight);
+  const { attached = [] } = parts;
+  // The index holds once what several of them hold.
+  const sources = [...parts.sources.values(), ...attached];
+  const content = [...parts.digests, ...attached.entries()];
+  const tag = pulumi.all(Object.fromEntries(content)).apply(contentTag);
+  const tagged = (text: pulumi.Input<string>, key: string, of: pulumi.Output<string>[]) => {
+    if (args.index !== false) return indexOf(making, key, repository, text, of, preflight);
+    const copy = { source: of[0]!, target: pulumi.interpolate`${repository}:${text}` };
+    return buildx(making, `${key}-copied`, copy, preflight);
+  };
 
   const root = tagged(tag, name, sources);
-  const reference = root instanceof Copy ? root.passed(sources[0]!) : digestReference(root.ref);
+  const reference = root instanceof Buildx ? root.passed(sources[0]!) : digestReference(root.ref);
   const gate = new Gate(
     `${name}-verified`,
     {
       name: preflight.id,
+      verifyPath: preflight.path("verify"),
       reference,
       requiredBy: plan.requiredBy,
       verify: args.verify,
@@ -93,12 +100,10 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
   const verified = sources.map((source) => gate.passed(source));
   const moved = (args.tags ?? []).map((text) => tagged(text, `${name}:${text}`, verified));
   const rebuilt = [...parts.resources, root, ...moved];
-  const rebuild =
-    parts.resources.length === 0
-      ? ""
-      : pulumi
-          .all(rebuilt.map(({ urn }) => urn))
-          .apply((urns) => `pulumi up ${urns.map((urn) => `--replace '${urn}'`).join(" ")}`);
+  const again = pulumi
+    .all(rebuilt.map(({ urn }) => urn))
+    .apply((urns) => `pulumi up ${urns.map((urn) => `--replace '${urn}'`).join(" ")}`);
+  const rebuild = { index: again, deployed: parts.resources.length === 0 ? "" : again };
   const deployed = new Map<string, pulumi.Output<string>>();
   watchPresence(image, { index: reference, deployed, access, rebuild });
   const refs = plan.platforms.map((platform, at): [string, pulumi.Output<string>] => [
@@ -136,22 +141,19 @@ function indexOf(
   );
 }
 
-/** A copy within or into the image's own registry. */
-export function copyTo(
+/** What Docker's client makes of an image, with the credentials for others' registries and for the image's own. */
+export function buildx(
   { image, args, access }: Making,
   name: string,
-  source: pulumi.Output<string>,
-  target: pulumi.Output<string>,
+  what: Pick<BuildxArgs, "source" | "target" | "scan">,
   preflight: PreflightArgs,
-  logins: readonly Login[] = [],
-): Copy {
+  others: readonly Login[] = [],
+  hooks: pulumi.ResourceHookBinding = {},
+): Buildx {
   const { username, password } = access;
   const own = { address: args.registry!.address ?? "docker.io", username, password };
-  return new Copy(
-    `${name}-copied`,
-    { name: preflight.id, source, target, logins: [...logins, own] },
-    { parent: image },
-  );
+  const common = { name: preflight.id, path: preflight.path(""), logins: [...others, own] };
+  return new Buildx(name, { ...what, ...common }, { parent: image, hooks });
 }
 
 /** `repository@sha256:…` of `repository:tag@sha256:…`. */

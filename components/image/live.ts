@@ -7,13 +7,13 @@ import type { Image } from "./image";
 import { indexRegistry, repositoryOf } from "./inputs";
 
 /**
- * The tag `live-<app>-<stack>`, moved to a release once what runs it (`after`) is there: a lifecycle rule keeps what has it. For
+ * The tag `live-<project>-<app>-<stack>`, moved to a release once what runs it (`after`) is there: a lifecycle rule keeps what has it. For
  * the registry's clean-up alone; nothing is deployed by it.
  */
 export function markLive(image: Image, after: pulumi.Resource[]): void {
   const { name, args, parent, sources, access } = builtBy.get(image)!;
   if (sources === undefined) return;
-  const tag = liveTag(scopedName(name, parent), pulumi.getStack());
+  const tag = liveTag(pulumi.getProject(), scopedName(name, parent), pulumi.getStack());
   new dockerBuild.Index(
     `${name}-live`,
     {

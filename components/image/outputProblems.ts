@@ -1,7 +1,7 @@
 import { type Checker, isFields } from "../check";
 import { type Problem, show } from "../errors";
 import { normalisePlatform } from "../platform";
-import { parseReference } from "../registry/reference";
+import { parseReference, type Reference } from "../registry/reference";
 import { CacheMode, TarballFormat, VerifyDepth } from "./imageArgs";
 import type { At } from "./imageProblems";
 
@@ -14,15 +14,9 @@ export function checkOutput(check: Checker, args: Record<string, unknown>, at: A
     check.flag(args.cache.enabled, at("cache.enabled"));
     check.oneOf(args.cache.mode, at("cache.mode"), Object.values(CacheMode));
     if (check.texts(args.cache.from, at("cache.from"), `"repository:tag"`)) {
-      args.cache.from.forEach((reference, index) => {
-        const parsed = parseReference(reference);
-        if (parsed.ok) return;
-        check.add(
-          at(`cache.from[${index}]`),
-          `${show(reference)}: ${parsed.error}`,
-          `write "repository:tag"`,
-        );
-      });
+      args.cache.from.forEach((reference, index) =>
+        checkReference(check, reference, at(`cache.from[${index}]`), `"repository:tag"`),
+      );
     }
   }
   if (check.texts(args.tags, at("tags"), `"latest"`)) {
@@ -39,17 +33,50 @@ export function checkOutput(check: Checker, args: Record<string, unknown>, at: A
     });
   }
   check.flag(args.index, at("index"));
-  if (check.fields(args.attestations, at("attestations"), ["provenance"])) {
-    check.flag(args.attestations.provenance, at("attestations.provenance"));
-    if (args.attestations.provenance === true && args.index === false)
-      check.add(
-        at("attestations.provenance"),
-        `lies in an index, and ${at("index")} is false`,
-        "remove one of them",
-      );
-  }
+  checkAttestations(check, args, at);
   checkVerify(check, args.verify, at);
   checkLocal(check, args, at);
+}
+
+function checkAttestations(check: Checker, args: Record<string, unknown>, at: At): void {
+  const generator = at("attestations.sbomGenerator");
+  const known = ["provenance", "sbom", "sbomGenerator"];
+  if (!check.fields(args.attestations, at("attestations"), known)) return;
+  const given = args.attestations;
+  for (const field of ["provenance", "sbom"]) {
+    const path = at(`attestations.${field}`);
+    if (check.flag(given[field], path) && given[field] && args.index === false)
+      check.add(path, `lies in an index, and ${at("index")} is false`, "remove one of them");
+  }
+  // BuildKit notes the time on each rewritten layer, and loses the note when it reads the image for the scan.
+  if (given.sbom === true && args.reproducible !== undefined)
+    check.add(
+      at("attestations.sbom"),
+      `is given next to ${at("reproducible")}, and BuildKit can't scan such an image without changing its digest`,
+      "remove one of them",
+    );
+  if (given.sbomGenerator !== undefined && given.sbom !== true)
+    check.add(
+      generator,
+      `is given without ${at("attestations.sbom")}: true`,
+      "add that, or remove it",
+    );
+  const example = `"ghcr.io/team/scanner:1"`;
+  if (check.text(given.sbomGenerator, generator, example))
+    checkReference(check, given.sbomGenerator, generator, example);
+}
+
+/** The reference that a text is, or a complaint. */
+export function checkReference(
+  check: Checker,
+  text: string,
+  path: string,
+  example: string,
+): Reference | undefined {
+  const parsed = parseReference(text);
+  if (parsed.ok) return parsed.reference;
+  check.add(path, `${show(text)}: ${parsed.error}`, `write ${example}`);
+  return undefined;
 }
 
 function checkVerify(check: Checker, verify: unknown, at: At): void {
@@ -95,9 +122,8 @@ function checkLocal(check: Checker, args: Record<string, unknown>, at: At): void
         );
     }
     if (check.text(tag, at("load.tag"), `"web:latest"`)) {
-      const parsed = parseReference(tag);
-      if (!parsed.ok) check.add(at("load.tag"), `${show(tag)}: ${parsed.error}`, `write "web:dev"`);
-      else if (parsed.reference.digest !== undefined)
+      const reference = checkReference(check, tag, at("load.tag"), `"web:dev"`);
+      if (reference?.digest !== undefined)
         check.add(
           at("load.tag"),
           `${show(tag)} holds a digest`,

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { noteBuild } from "../announcement";
 import { hooksSupported, refuseSecrets, settled } from "../hooks";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { difference, inWords } from "../builders/definition";
@@ -6,8 +7,8 @@ import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emul
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
 import { type BuilderFacts, isNative } from "../builders/facts";
 import type { DockerfileWatch } from "../dockerfile/watch";
-import { failedStep } from "../builders/history";
-import { explain, type ErrorPlace } from "./explain";
+import { failedStep, isStepFailure } from "../builders/history";
+import { explain, withoutRecord, type ErrorPlace } from "./explain";
 
 /** What the hooks of an image's resources need to know. */
 export interface PreflightArgs {
@@ -54,6 +55,7 @@ export function buildHooks(
       ]);
       const finding = judge(facts, platform, builder, builderPath);
       if (finding.level === "error") throw new Error(finding.text);
+      noteBuild(args.resource, inBuilds(facts, platform));
       const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
       await log(finding.text, args.resource);
       if (facts.state === "ready" && !isNative(platform, facts.own))
@@ -73,6 +75,12 @@ export function buildHooks(
 export function indexHooks(args: PreflightArgs, tag: string): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
   return { onError: [explainer(args, `the index ${tag}`, undefined)] };
+}
+
+/** What will be built, and whether on a machine of its architecture, where that can be told. */
+function inBuilds(facts: BuilderFacts, platform: string): string {
+  if (facts.state !== "ready" || !facts.platforms.includes(platform)) return platform;
+  return `${platform} ${isNative(platform, facts.own) ? "natively" : "emulated by QEMU"}`;
 }
 
 /** The builder's facts after what may be done for it was done. */
@@ -238,11 +246,13 @@ function explainer(
     };
     const registry = await settled(args.registry);
     const raw = failure.errors.join("\n");
-    const step = await failedStep(raw, subject, builder);
+    const inStep = isStepFailure(raw);
+    const step = inStep ? await failedStep(raw, subject, builder) : undefined;
     const sentence = explain(raw, { ...place, registry }, step?.printed);
     if (sentence !== undefined) await pulumi.log.error(sentence, args.resource);
     if (step !== undefined)
       await pulumi.log.info(`what the step printed: \`${step.command}\``, args.resource);
+    else if (inStep) await pulumi.log.info(withoutRecord(builder), args.resource);
     return false;
   });
 }

@@ -1,12 +1,17 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { createReadStream, existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, pack, type Pack } from "tar-stream";
 import { type Access, Registry } from "../registry/client";
 import { Refusal } from "../registry/refusal";
-import { type Descriptor, isAttestation, spell } from "../verification/inspect";
+import {
+  type Descriptor,
+  isAttestation,
+  type Manifest,
+  readManifest,
+  spell,
+} from "../verification/inspect";
 
 /** What is written. */
 export interface ArchiveRequest {
@@ -21,17 +26,9 @@ export interface ArchiveRequest {
   readonly docker: boolean;
 }
 
-interface Manifest {
-  readonly mediaType: string;
-  readonly manifests?: readonly Descriptor[];
-  readonly config?: Descriptor;
-  readonly layers?: readonly Descriptor[];
-}
-
-/** A manifest as the registry holds it, and what it says. */
+/** A manifest, and how an index lists it. */
 interface Read {
   readonly descriptor: Descriptor;
-  readonly body: Buffer;
   readonly manifest: Manifest;
 }
 
@@ -51,7 +48,7 @@ interface DockerImage {
 export async function writeArchive(request: ArchiveRequest, to: Writable): Promise<void> {
   const { reference, access, name, platform } = request;
   const registry = new Registry(reference, access, { total: 30 * 60_000 });
-  const whole = await readManifest(registry, registry.target);
+  const whole = await readRoot(registry);
   const read = await children(registry, whole);
   const root = platform === undefined ? whole : imageOf(platform, whole, read);
   const manifests = platform === undefined ? [whole, ...read] : [root];
@@ -66,10 +63,10 @@ export async function writeArchive(request: ArchiveRequest, to: Writable): Promi
       await addText(tar, "manifest.json", JSON.stringify(await dockerImages(registry, list, name)));
     }
     const added = new Set<string>();
-    for (const { descriptor, body } of manifests) {
+    for (const { descriptor, manifest } of manifests) {
       if (added.has(descriptor.digest)) continue;
       added.add(descriptor.digest);
-      await addText(tar, blobPath(descriptor.digest), body);
+      await addText(tar, blobPath(descriptor.digest), manifest.body);
     }
     for (const blob of images.flatMap(({ manifest }) => [manifest.config!, ...manifest.layers!])) {
       if (added.has(blob.digest)) continue;
@@ -88,23 +85,39 @@ export async function writeArchive(request: ArchiveRequest, to: Writable): Promi
   ]);
 }
 
-/** The digest that an archive of ours was written for; undefined where there is none, or it is something else. */
-export async function archivedDigest(file: string): Promise<string | undefined> {
+/** What an archive holds. */
+export interface Archived {
+  readonly digest: string;
+  readonly name: string;
+  readonly docker: boolean;
+}
+
+/** What an archive of ours was written for; undefined where there is none, or it is something else. */
+export async function archived(file: string): Promise<Archived | undefined> {
   if (!existsSync(file)) return undefined;
   const entries = extract();
   const source = createReadStream(file);
   source.on("error", (error) => entries.destroy(error)).pipe(entries);
+  let root: Descriptor | undefined;
   try {
     for await (const entry of entries) {
-      // It is the first; what isn't ours isn't read to its end.
-      if (entry.header.name !== "index.json" || (entry.header.size ?? 0) > 100_000)
-        return undefined;
-      const chunks: Buffer[] = [];
-      for await (const chunk of entry as AsyncIterable<Buffer>) chunks.push(chunk);
-      const { manifests } = JSON.parse(Buffer.concat(chunks).toString()) as {
-        manifests: Descriptor[];
-      };
-      return manifests[0]?.digest;
+      const { name, size = 0 } = entry.header;
+      // These come first, in this order; what isn't ours isn't read to its end.
+      if (name === "index.json" && size < 100_000) {
+        const chunks: Buffer[] = [];
+        for await (const chunk of entry as AsyncIterable<Buffer>) chunks.push(chunk);
+        const { manifests } = JSON.parse(Buffer.concat(chunks).toString()) as {
+          manifests: Descriptor[];
+        };
+        root = manifests[0];
+      } else if (name === "oci-layout" && root) entry.resume();
+      else if (root)
+        return {
+          digest: root.digest,
+          name: root.annotations?.[fullName]?.replace("docker.io/library/", "") ?? "",
+          docker: name === "manifest.json",
+        };
+      else return undefined;
     }
   } catch {
     // Not a tarball, or a broken one.
@@ -115,6 +128,9 @@ export async function archivedDigest(file: string): Promise<string | undefined> 
   return undefined;
 }
 
+/** The annotation by which containerd's and Docker's archives name an image. */
+const fullName = "io.containerd.image.name";
+
 /** The digests by which an engine may know one platform's image: classic stores name it by its configuration, containerd's by its manifest. */
 export async function idsOf(
   reference: string,
@@ -122,15 +138,15 @@ export async function idsOf(
   access?: Access,
 ): Promise<readonly string[]> {
   const registry = new Registry(reference, access);
-  const whole = await readManifest(registry, registry.target);
+  const whole = await readRoot(registry);
   const { descriptor, manifest } = imageOf(platform, whole, await children(registry, whole));
   return [descriptor.digest, manifest.config!.digest];
 }
 
 async function children(registry: Registry, { manifest }: Read): Promise<readonly Read[]> {
   const read = (manifest.manifests ?? []).map(async (child) => {
-    const found = await readManifest(registry, child.digest);
-    return [{ ...found, descriptor: child }, ...(await children(registry, found))];
+    const found = { descriptor: child, manifest: await readManifest(registry, child.digest) };
+    return [found, ...(await children(registry, found))];
   });
   return (await Promise.all(read)).flat();
 }
@@ -144,21 +160,16 @@ function imageOf(platform: string, whole: Read, read: readonly Read[]): Read {
   throw new Refusal(`${whole.descriptor.digest} lists no image for ${platform}`);
 }
 
-async function readManifest(registry: Registry, digest: string): Promise<Read> {
-  const answer = await registry.get(`manifests/${digest}`);
-  if (answer.status !== 200) throw await registry.refusal(digest, answer);
-  const { body, headers } = answer;
-  if (digestOf(body) !== digest)
-    throw new Refusal(`what ${registry.host} gave for ${digest} is something else`);
-  const manifest = JSON.parse(body.toString()) as Manifest;
-  const mediaType = manifest.mediaType ?? headers["content-type"] ?? "";
-  return { descriptor: { mediaType, digest, size: body.length }, body, manifest };
+async function readRoot(registry: Registry): Promise<Read> {
+  const manifest = await readManifest(registry, registry.target);
+  const { mediaType, digest, body } = manifest;
+  return { descriptor: { mediaType, digest, size: body.length }, manifest };
 }
 
 function layoutIndex({ mediaType, digest, size, platform }: Descriptor, name: string): string {
   // Both annotations are what containerd's and Docker's own archives have, and what their readers look for.
   const annotations = {
-    "io.containerd.image.name": name.includes("/") ? name : `docker.io/library/${name}`,
+    [fullName]: name.includes("/") ? name : `docker.io/library/${name}`,
     "org.opencontainers.image.ref.name": name.slice(name.lastIndexOf(":") + 1),
   };
   const root = { mediaType, digest, size, ...(platform && { platform }), annotations };
@@ -187,9 +198,6 @@ async function dockerImages(
 
 const blobPath = (digest: string): string => `blobs/${digest.replace(":", "/")}`;
 
-const digestOf = (body: Buffer): string =>
-  `sha256:${createHash("sha256").update(body).digest("hex")}`;
-
 /** Always the same, so that an image has one archive. */
 const header = { mode: 0o644, mtime: new Date(0) };
 
@@ -202,17 +210,18 @@ async function addText(tar: Pack, name: string, content: string | Buffer): Promi
 /** From the registry into the archive, at the archive's pace. */
 async function addBlob(tar: Pack, registry: Registry, { digest, size }: Descriptor): Promise<void> {
   const hash = createHash("sha256");
-  const stream = await registry.stream(digest);
-  const entry = tar.entry({ ...header, name: blobPath(digest), size });
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    if (!entry.write(chunk)) await once(entry, "drain");
-  }
+  await pipeline(
+    await registry.stream(digest),
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        yield chunk;
+      }
+    },
+    tar.entry({ ...header, name: blobPath(digest), size }) as unknown as Writable,
+  );
   if (`sha256:${hash.digest("hex")}` !== digest)
     throw new Refusal(
       `what ${registry.host} gave for ${digest} is something else: its storage, or a proxy before it, is broken`,
     );
-  const finished = once(entry, "close");
-  entry.end();
-  await finished;
 }

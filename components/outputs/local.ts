@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
+import { besides } from "../hosting";
 import { docker, enginePlatform } from "../command";
 import { digestOf } from "../image/built";
 import type { LoadArgs, TarballArgs } from "../image/imageArgs";
@@ -35,7 +36,7 @@ export function keepLocal(component: pulumi.Resource, args: LocalArgs): void {
   const { load, tarball, imageUri, access, path } = args;
   if (load === undefined && tarball === undefined) return;
   const { username, password } = access;
-  pulumi
+  const kept = pulumi
     .all([imageUri, username, password, load?.tag])
     .apply(async ([reference, user, secret, tag]) => {
       const given = { username: user, password: secret };
@@ -54,8 +55,12 @@ export function keepLocal(component: pulumi.Resource, args: LocalArgs): void {
         }
       }
       // Nobody waits for this, so it ends nothing that is under way; a logged error alone would leave the exit code at 0.
-      refuse(args.name, problems);
+      if (!pulumi.runtime.isDryRun()) refuse(args.name, problems);
+      // A preview may run elsewhere than `up`.
+      for (const problem of problems)
+        await pulumi.log.warn(`${problem.path}: ${problem.what}`, component);
     });
+  besides(kept);
 }
 
 type Say = (text: string) => Promise<void>;
@@ -68,14 +73,15 @@ async function keepTarball(
   say: Say,
 ): Promise<void> {
   // What reads and writes archives is loaded where there are any.
-  const { archivedDigest, writeArchive } = await import("./archive");
-  if ((await archivedDigest(path)) === digestOf(reference)) return;
+  const { archived, writeArchive } = await import("./archive");
+  const asked = { digest: digestOf(reference), name, docker: format === "docker" };
+  if (isDeepStrictEqual(await archived(path), asked)) return;
   if (pulumi.runtime.isDryRun()) return say(`${path} is written by \`pulumi up\``);
   mkdirSync(dirname(path), { recursive: true });
   // A reader never sees half of it, and a killed run leaves the one before.
   const part = `${path}.part`;
   try {
-    const request = { reference, access, name, docker: format === "docker" };
+    const request = { reference, access, name, docker: asked.docker };
     await writeArchive(request, createWriteStream(part));
     renameSync(part, path);
   } finally {
@@ -103,28 +109,17 @@ async function keepLoaded(
   const there = await docker(["image", "inspect", "--format", "{{.Id}}", name], patience);
   if (there.ok && ids.includes(there.stdout.trim())) return;
   if (pulumi.runtime.isDryRun()) return say(`${name} is loaded by \`pulumi up\``);
-  const child = spawn("docker", ["load", "--quiet"], { stdio: ["pipe", "ignore", "pipe"] });
-  let said = "";
-  child.stderr.on("data", (text: Buffer) => (said += text.toString()));
-  const ended = new Promise<void>((resolve, reject) => {
-    child.on("error", () => reject(new Refusal("there is no docker client on this machine")));
-    child.on("close", (code) =>
-      code === 0 ? resolve() : reject(new Refusal(`docker load failed: ${said.trim()}`)),
-    );
+  const loaded = await docker(["load", "--quiet"], loadLimit, {
+    input: (to) => writeArchive({ reference, access, platform, name, docker: true }, to),
   });
-  // What the engine says is worth more than that it closed its ear.
-  const written = writeArchive({ reference, access, platform, name, docker: true }, child.stdin);
-  await Promise.all([
-    ended,
-    written.catch((error: Error) => {
-      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-    }),
-  ]);
+  if (!loaded.ok) throw new Refusal(`the engine of this machine can't load it: ${loaded.detail}`);
   await say(`${name} is loaded, for ${platform}`);
 }
 
 /** How long the engine may take to answer, in milliseconds. */
 const patience = 15_000;
+/** How long it may take to load an image, in milliseconds. */
+const loadLimit = 30 * 60_000;
 
 async function ownPlatform(): Promise<string> {
   const { platform, detail } = await enginePlatform(patience);

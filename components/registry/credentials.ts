@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { parseObject, slurp } from "./attempt";
+import { ecrAddress } from "./ecr";
 import { howToLogIn } from "./kinds";
 import { credentialsKey } from "./reference";
 
@@ -22,23 +23,38 @@ export interface Credentials extends Access {
 /** Those given, else what `docker login` stored for the registry. */
 export async function credentialsFor(registry: string, access: Access): Promise<Credentials> {
   if (access.password) return { source: "given", ...access };
-  const folder = process.env.DOCKER_CONFIG || join(homedir(), ".docker");
-  const file = join(folder, "config.json");
+  const file = join(dockerFolder(), "config.json");
   const key = credentialsKey(registry);
   const { credHelpers, credsStore, auths = {} } = parseObject(slurp(file)) ?? {};
   const helper = credHelpers?.[key] ?? credsStore;
   const helped = helper && (await askHelper(basename(helper), key));
   if (helped) return { source: `those of docker-credential-${helper}`, ...helped };
-  const named = Object.keys(auths).find(
-    (name) => name.replace(/^https?:\/\/|\/.*$/g, "") === registry,
+  const named = Object.keys(auths).find((name) => hostIn(name) === registry);
+  const found = storedIn(auths[key] ?? auths[named ?? ""]);
+  return found ? { source: `those stored in ${file}`, ...found } : { source: "none" };
+}
+
+/** Where the settings of Docker's client lie. */
+export const dockerFolder = (): string => process.env.DOCKER_CONFIG || join(homedir(), ".docker");
+
+/** The host of a key of `auths`, which may be a URL. */
+export const hostIn = (server: string): string => server.replace(/^https?:\/\/|\/.*$/g, "");
+
+/** What an entry of `auths` in Docker's settings holds. */
+export function storedIn(entry: unknown): Omit<Credentials, "source"> | undefined {
+  const texts = Object.entries(Object(entry) as object).filter(
+    ([, one]) => typeof one === "string",
   );
-  const { auth = "", identitytoken, ...plain } = auths[key] ?? auths[named ?? ""] ?? {};
-  const decoded = Buffer.from(String(auth), "base64").toString();
+  const {
+    auth = "",
+    identitytoken,
+    ...plain
+  } = Object.fromEntries(texts) as Record<string, string>;
+  if (identitytoken) return { identityToken: identitytoken };
+  const decoded = Buffer.from(auth, "base64").toString();
   const [, username = plain.username, password = plain.password] =
     /^([^:]*):(.*?)\0*$/s.exec(decoded) ?? [];
-  const source = `those stored in ${file}`;
-  if (identitytoken) return { source, identityToken: identitytoken };
-  return password ? { source, username, password } : { source: "none" };
+  return password ? { username, password } : undefined;
 }
 
 /** https://github.com/docker/docker-credential-helpers */
@@ -62,14 +78,21 @@ export function basic({ username = "", password }: Access): string | undefined {
     : `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
+/** A text without a password, in the clear or as HTTP's basic authentication has it. */
+export function masked(text: string, access: Access): string {
+  const { password } = access;
+  if (!password) return text;
+  const encoded = basic(access)!.replace("Basic ", "");
+  return text.replaceAll(password, "***").replaceAll(encoded, "***");
+}
+
 /** Which credentials weren't enough, and what to do. */
 export function denial(host: string, source: string): [used: string, fix: string] {
-  const ecr = host.includes(".dkr.ecr.");
   const login = `run ${howToLogIn(host).command}`;
   if (source === "none")
     return ["no credentials", `set the registry's username and password, or ${login}`];
   if (source !== "given") return [source, `they may have expired; ${login}`];
-  const fix = ecr
+  const fix = ecrAddress(host)
     ? "an ECR token lasts 12 hours; run pulumi up again, which takes a fresh one"
     : "check the registry's username and password; a token may have expired";
   return ["the credentials given", fix];

@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { attempt, parseObject, slurp } from "./attempt";
+import { dockerFolder, hostIn, storedIn } from "./credentials";
 import { credentialsKey, parseReference } from "./reference";
 import { Refusal } from "./refusal";
 
@@ -33,23 +34,42 @@ export interface DockerSettings {
 
 /**
  * Has Docker's client use these credentials, and the user's own settings for everything else: registries, builders, contexts. What
- * it needs lies in a folder of its own; no credential is in a file or an argument.
+ * it needs lies in a folder of its own; no credential is in a file or an argument, nor are those that `docker login` wrote into the
+ * user's. For programs of their own: a signal ends the process, when the folder is removed.
  */
 export function useLogins(logins: readonly Login[]): DockerSettings {
-  const own = process.env.DOCKER_CONFIG || join(homedir(), ".docker");
+  const own = resolve(dockerFolder());
   const folder = helperFolder();
   for (const name of ["cli-plugins", "contexts"]) symlinkSync(join(own, name), join(folder, name));
-  const known = Object.fromEntries(
+  const given = Object.fromEntries(
     logins.map(({ address, username, password }) => [
       credentialsKey(registryOf(address)),
       { Username: username, Secret: password },
     ]),
   );
-  const config = parseObject(slurp(join(own, "config.json"))) ?? {};
-  const helpers = Object.keys(known).map((server) => [server, "multiarch"]);
-  config.credHelpers = { ...Object(config.credHelpers), ...Object.fromEntries(helpers) };
+  const { auths, ...config } = parseObject(slurp(join(own, "config.json"))) ?? {};
+  const stored = Object.entries(Object(auths) as Record<string, unknown>).flatMap(
+    ([server, entry]) => {
+      const { username = "<token>", password, identityToken } = storedIn(entry) ?? {};
+      const secret = identityToken ?? password;
+      const key = credentialsKey(hostIn(server));
+      return secret ? [[key, { Username: username, Secret: secret }] as const] : [];
+    },
+  );
+  const known = { ...Object.fromEntries(stored), ...given };
+  const helpers = (servers: object) =>
+    Object.fromEntries(Object.keys(servers).map((server) => [server, "multiarch"]));
+  // A helper that the user has comes before what lies in the file, and after what is given.
+  config.credHelpers = { ...helpers(known), ...Object(config.credHelpers), ...helpers(given) };
   writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
   const { DOCKER_TLS_VERIFY, DOCKER_CERT_PATH = own } = process.env;
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const end = () => {
+    remove();
+    process.exit(130);
+  };
+  for (const signal of signals) process.once(signal, end);
   return {
     env: {
       ...process.env,
@@ -61,7 +81,10 @@ export function useLogins(logins: readonly Login[]): DockerSettings {
       MULTIARCH_HELPER: helper,
       MULTIARCH_LOGINS: JSON.stringify(known),
     },
-    close: () => rmSync(folder, { recursive: true, force: true }),
+    close: () => {
+      for (const signal of signals) process.off(signal, end);
+      remove();
+    },
   };
 }
 

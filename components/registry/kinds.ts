@@ -1,8 +1,10 @@
+import { ecrAddress } from "./ecr";
+
 /** Registries that are known by their host, and what each asks of an address and of a login. */
 interface RegistryKind {
   /** What messages call it. */
   readonly name: string;
-  readonly host: RegExp;
+  readonly host: Pick<RegExp, "test">;
   /** What stands before an image's own name, in their order: a word for it, and how it is written where it is missing. */
   readonly before: readonly (readonly [word: string, placeholder: string])[];
   /** Whether the image's own name may hold no slash. */
@@ -65,7 +67,7 @@ const kinds: readonly RegistryKind[] = [
   {
     // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
     name: "ECR",
-    host: /^\d{12}\.dkr[.-]ecr[.-]/,
+    host: { test: (host) => ecrAddress(host) !== undefined },
     before: [],
     login: (host) =>
       `aws ecr get-login-password | docker login --username AWS --password-stdin ${host}`,

@@ -1,5 +1,6 @@
 import * as ecr from "@pulumi/aws/ecr/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { besides } from "../hosting";
 import { refuse } from "../refuse";
 import { lifecyclePolicy, movingTags, repositoryPolicy } from "./policies";
 import type { RepositoryArgs } from "./repositoryArgs";
@@ -22,9 +23,12 @@ export class Repository extends pulumi.ComponentResource {
   public readonly arn: pulumi.Output<string>;
   /** Its name within the registry. */
   public readonly repositoryName: pulumi.Output<string>;
-  /** The user that pushes and pulls: `AWS`. */
+  /** The user that pushes and pulls: `AWS`. Not among what is stored where a program exports the component. */
   public readonly username: pulumi.Output<string>;
-  /** A token of 12 hours, another in each run; secret. It is in no input whose change would be shown. */
+  /**
+   * A token of 12 hours, another in each run; secret. It is in no input whose change would be shown, and not among what is
+   * stored where a program exports the component.
+   */
   public readonly password: pulumi.Output<string>;
 
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
@@ -42,6 +46,10 @@ export class Repository extends pulumi.ComponentResource {
     this.repositoryName = url.apply((text) => text.slice(text.indexOf("/") + 1));
     this.username = token.userName;
     this.password = pulumi.secret(token.password);
+    // Of a component that a program exports, Pulumi stores each enumerable field: the token would make every run a change, and the
+    // whole export secret.
+    for (const key of ["username", "password"])
+      Object.defineProperty(this, key, { enumerable: false });
     this.registerOutputs({
       repositoryUrl: url,
       arn,
@@ -49,6 +57,10 @@ export class Repository extends pulumi.ComponentResource {
     });
   }
 }
+
+/** Whether a pattern takes in all that another one does. */
+const covers = (pattern: string, other: string): boolean =>
+  pattern.endsWith("*") && other.startsWith(pattern.slice(0, -1));
 
 interface Place {
   readonly url: pulumi.Output<string>;
@@ -58,10 +70,10 @@ interface Place {
 function found(component: Repository, args: RepositoryArgs): Place {
   const { name, registryId } = args.existing!;
   const there = ecr.getRepositoryOutput({ name, registryId }, { parent: component });
-  pulumi
+  const looked = pulumi
     .all([there.imageTagMutability, there.imageTagMutabilityExclusionFilters])
     .apply(async ([mutability, filters]) => {
-      const excluded = (filters ?? []).some(({ filter }) => /^(cache-)?\*/.test(filter));
+      const excluded = (filters ?? []).some(({ filter }) => covers(filter, "cache-*"));
       // What is excluded from MUTABLE_WITH_EXCLUSION is what can't be moved.
       if (mutability.startsWith("MUTABLE") !== excluded) return;
       await pulumi.log.warn(
@@ -70,6 +82,7 @@ function found(component: Repository, args: RepositoryArgs): Place {
         component,
       );
     });
+  besides(looked);
   return { url: there.repositoryUrl, arn: there.arn };
 }
 

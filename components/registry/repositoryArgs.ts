@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-/** Tagged images of the user's own that the registry is to expire. Releases (`sha-…`, `live-…`) can't be selected. */
+/** Tagged images of the user's own that the registry is to expire. Releases can't be selected. */
 export interface LifecycleRuleArgs {
   /** What the rule is for; shown in the console. */
   description?: string;
@@ -55,7 +55,7 @@ export interface RepositoryArgs {
    */
   untaggedDays?: number;
   /**
-   * How many releases stay in the repository, 2 to 1000. What a stack's targets run stays besides, by its tag `live-<app>-<stack>`. After
+   * How many releases stay in the repository, 2 to 1000. What a stack's targets run stays besides, by its tag `live-<project>-<app>-<stack>`. After
    * a rollback that tag may stand at the release that failed, so leave room for a few.
    * @default all
    */
@@ -80,6 +80,20 @@ export interface RepositoryArgs {
   forceDelete?: boolean;
   /** AWS tags of the repository. */
   tags?: Record<string, pulumi.Input<string>>;
+}
+
+/** An ECR repository for an image. A `Repository` is one; in other languages its outputs are given one by one. */
+export interface ImageRepositoryArgs {
+  /** `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME` */
+  repositoryUrl: pulumi.Input<string>;
+  /** Its name within the registry. */
+  repositoryName: pulumi.Input<string>;
+  /** Its ARN, which targets are given the right to pull from. */
+  arn: pulumi.Input<string>;
+  /** Who pushes. */
+  username: pulumi.Input<string>;
+  /** Their token. Secret. */
+  password: pulumi.Input<string>;
 }
 
 /** The fields, so that a misspelt one is told. A missing member fails to compile. */

@@ -1,5 +1,6 @@
-import { Checker, isFields } from "../check";
-import type { Problem } from "../errors";
+import { Checker } from "../check";
+import { type Problem, show } from "../errors";
+import { ecrAddress } from "./ecr";
 import { movingTags } from "./policies";
 import { repositoryFields } from "./repositoryArgs";
 
@@ -40,7 +41,7 @@ export function repositoryProblems(args: unknown, path: string): Problem[] {
   const key = args.kmsKeyArn;
   const keyExample = `"arn:aws:kms:region:account:key/…"`;
   if (check.text(key, at("kmsKeyArn"), keyExample) && !/^arn:[a-z-]+:kms:/.test(key))
-    check.add(at("kmsKeyArn"), `${JSON.stringify(key)} is no ARN of a key`, `write ${keyExample}`);
+    check.add(at("kmsKeyArn"), `${show(key)} is no ARN of a key`, `write ${keyExample}`);
   if (check.plain(args.untaggedDays, at("untaggedDays")))
     check.whole(args.untaggedDays, at("untaggedDays"), 1, 36_500, "days");
   if (check.plain(args.keepReleases, at("keepReleases")))
@@ -75,13 +76,13 @@ function checkExisting(check: Checker, args: Fields, at: At): void {
 
 function checkName(check: Checker, name: unknown, path: string): void {
   if (!check.plain(name, path) || !check.text(name, path, `"team/web"`)) return;
-  if (name.includes(".dkr.ecr.")) {
+  if (ecrAddress(name) !== undefined) {
     const short = name.slice(name.indexOf("/") + 1);
-    check.add(path, `${JSON.stringify(name)} is an address`, `write the name alone: "${short}"`);
+    check.add(path, `${show(name)} is an address`, `write the name alone: "${short}"`);
   } else if (name.length < 2 || name.length > 256 || !namePattern.test(name)) {
     check.add(
       path,
-      `${JSON.stringify(name)} is no name that ECR takes`,
+      `${show(name)} is no name that ECR takes`,
       "write 2 to 256 lower-case letters and digits, parted by single dots, dashes, underscores or slashes",
     );
   }
@@ -89,25 +90,25 @@ function checkName(check: Checker, name: unknown, path: string): void {
 
 function checkAccount(check: Checker, id: unknown, path: string): void {
   if (!check.plain(id, path) || (typeof id === "string" && accountPattern.test(id))) return;
-  check.add(path, `${JSON.stringify(id)} is no AWS account`, "write its 12 digits as a text");
+  check.add(path, `${show(id)} is no AWS account`, "write its 12 digits as a text");
 }
 
 function checkTag(check: Checker, tag: string, path: string, most: number): boolean {
   if (!tagPattern.test(tag)) {
-    return check.add(path, `${JSON.stringify(tag)} is no pattern of tags`, `write "pr-*"`);
+    return check.add(path, `${show(tag)} is no pattern of tags`, `write "pr-*"`);
   }
   const wildcards = tag.split("*").length - 1;
   if (wildcards > most) {
     return check.add(
       path,
-      `${JSON.stringify(tag)} has ${wildcards} times *, and ECR takes ${most}`,
+      `${show(tag)} has ${wildcards} times *, and ECR takes ${most}`,
       `write a shorter one, such as "pr-*"`,
     );
   }
   if (mayMatchRelease(tag)) {
     return check.add(
       path,
-      `${JSON.stringify(tag)} selects released indexes, which are tagged sha-…`,
+      `${show(tag)} selects released indexes, which are tagged sha-…`,
       "choose another pattern; keepReleases says how many releases stay",
     );
   }
@@ -131,11 +132,6 @@ function mayMatchRelease(pattern: string): boolean {
   return ends.has(length);
 }
 
-function matches(pattern: string, tag: string): boolean {
-  const expression = pattern.split("*").map((part) => part.replace(/[.]/g, "\\."));
-  return new RegExp(`^${expression.join(".*")}$`).test(tag);
-}
-
 function checkRules(check: Checker, rules: unknown, path: string): void {
   if (!check.list(rules, path, `[{ tagPatterns: ["pr-*"], expireAfterDays: 30 }]`)) return;
   const fields = ["description", "tagPatterns", "expireAfterDays", "keepNewest"];
@@ -149,16 +145,13 @@ function checkRules(check: Checker, rules: unknown, path: string): void {
     } else if (check.texts(patterns, at("tagPatterns"), `"pr-*"`)) {
       patterns.forEach((tag, nth) => {
         if (!checkTag(check, tag, at(`tagPatterns[${nth}]`), mostWildcards.lifecycle)) return;
-        if (tag.startsWith("live-") || matches(tag, "live-web-prod"))
+        if (tag.startsWith("live-"))
           check.add(at(`tagPatterns[${nth}]`), "selects what stacks run", "choose another");
       });
     }
     check.whole(rule.expireAfterDays, at("expireAfterDays"), 1, 36_500, "days");
     check.whole(rule.keepNewest, at("keepNewest"), 1, 1000, "images");
-    if (
-      isFields(rule) &&
-      (rule.expireAfterDays === undefined) === (rule.keepNewest === undefined)
-    ) {
+    if ((rule.expireAfterDays === undefined) === (rule.keepNewest === undefined)) {
       check.add(
         `${path}[${index}]`,
         "must have one of expireAfterDays and keepNewest",

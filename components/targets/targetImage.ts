@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Checker } from "../check";
-import { accessTo, builtBy, repositoryArnOf } from "../image/built";
+import { type Checker, isFields } from "../check";
+import { show } from "../errors";
+import { accessTo, builtBy, type PlatformImage, repositoryArnOf } from "../image/built";
 import { Image } from "../image/image";
 import type { RegistryArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
@@ -8,10 +9,16 @@ import { parseReference } from "../registry/reference";
 import { type Architecture, platformOf } from "../platform";
 import { repositoryArnIn } from "../registry/ecrAccess";
 
+/** What a target must know of an image. An `Image` has it; in other languages its output is given. */
+export interface ImageOutputsArgs {
+  /** The image of each platform. */
+  images: pulumi.Input<PlatformImage[]>;
+}
+
 /** The image that a target on AWS runs: one of both. */
 export interface TargetImageArgs {
   /** An Image of this program, such as `web.image` of an App; it must hold the target's platform. */
-  image?: Image;
+  image?: ImageOutputsArgs;
   /**
    * A finished image or index, `repository@sha256:…`, from another stack or built elsewhere. It is verified before the target is
    * touched, and of an index the target's platform is taken.
@@ -38,7 +45,7 @@ export function imageProblem(check: Checker, args: TargetImageArgs): void {
       args.image === undefined ? "is missing" : "is given next to ref",
       `give one of them: an Image such as web.image, or ref: "repository@sha256:…"`,
     );
-  } else if (args.image !== undefined && !(args.image instanceof Image)) {
+  } else if (args.image !== undefined && !(isFields(args.image) && "images" in args.image)) {
     check.add(
       "image",
       "must be an Image",
@@ -50,7 +57,7 @@ export function imageProblem(check: Checker, args: TargetImageArgs): void {
   ) {
     check.add(
       "ref",
-      `${JSON.stringify(args.ref)} names no digest`,
+      `${show(args.ref)} names no digest`,
       `write "repository@sha256:…": no tag is ever deployed`,
     );
   }
@@ -58,8 +65,19 @@ export function imageProblem(check: Checker, args: TargetImageArgs): void {
 
 /** What a target records on itself: its arguments, with the one digest that it runs in place of an Image. */
 export function recordedTarget(args: TargetImageArgs, architecture: Architecture): pulumi.Inputs {
-  const { image, ref, ...rest } = args;
-  return { ...rest, ref: ref ?? image?.platformRef(platformOf(architecture)) };
+  const own =
+    args.image instanceof Image ? args.image.platformRef(platformOf(architecture)) : undefined;
+  return { ...args, image: undefined, ref: own ?? refOf(args, architecture) };
+}
+
+/** The reference that is to be verified: the given one, or that of the platform among an image's outputs. */
+function refOf({ image, ref }: TargetImageArgs, architecture: Architecture): pulumi.Input<string> {
+  if (ref !== undefined) return ref;
+  const platform = platformOf(architecture);
+  // Where the platform is missing, the verification of another's image says so.
+  return pulumi
+    .output(image!.images)
+    .apply((all) => (all.find((one) => one.platform === platform) ?? all[0])?.ref ?? "");
 }
 
 /** The image for a machine of this architecture. A reference gets a verification of its own, with the credentials given. */
@@ -71,31 +89,34 @@ export function targetImage(
   registry?: Omit<RegistryArgs, "repository">,
 ): TargetImage {
   const platform = platformOf(architecture);
+  const finished = args.image instanceof Image ? undefined : refOf(args, architecture);
   const image =
-    args.image ??
-    new Image(
-      name,
-      {
-        ref: args.ref,
-        platforms: [platform],
-        reasons: { [platform]: "architecture" },
-        ...(registry?.username !== undefined && {
-          registry: {
-            ...registry,
-            address: registry.address ?? pulumi.output(args.ref!).apply(registryIn),
-            repository: undefined!, // the reference's own
+    args.image instanceof Image
+      ? args.image
+      : new Image(
+          name,
+          {
+            ref: finished,
+            platforms: [platform],
+            reasons: { [platform]: "architecture" },
+            ...(registry?.username !== undefined && {
+              registry: {
+                ...registry,
+                address: registry.address ?? pulumi.output(finished!).apply(registryIn),
+                repository: undefined!, // the reference's own
+              },
+            }),
           },
-        }),
-      },
-      { parent: target },
-    );
+          { parent: target },
+        );
   const ref = image.platformRef(platform);
   const known = repositoryArnOf(image);
+  const repository = builtBy.get(image)?.args.repository;
   return {
     ref,
     repositoryArn: known ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
     access: registry?.username === undefined ? accessTo(image) : registry,
-    repository: builtBy.get(image)?.args.repository,
+    repository: pulumi.Resource.isInstance(repository) ? repository : undefined,
   };
 }
 

@@ -5,7 +5,7 @@ import { Refusal } from "../registry/refusal";
 import { architectureOf, describe, type Head, readHead, runs } from "./elf";
 import { type File, Files } from "./files";
 import { type HeldImage, rebuild, type RuntimeConfig } from "./inspect";
-import { Layer, type Limits, Meter, TooMuch } from "./layer";
+import { Layer, type Limits, Meter, TooMuch, Unread } from "./layer";
 import type { Code } from "./report";
 
 /** What was seen in the layers. */
@@ -26,11 +26,13 @@ const mostInterpreters = 5;
  * Reads what each image starts, and whether its code is for the image's platform. What is sure to fail wherever the image runs is
  * refused; what a volume, an argument of the target, or a machine's own settings might mend is a warning.
  *
+ * @param without what a user does who would rather have no layers read: `set verify.depth to "manifest"`
  * @throws Refusal with a line for each image that holds another platform's code, or where layers can't be read
  */
 export async function readCode(
   images: readonly HeldImage[],
   registry: Registry,
+  without: string,
   limits: Limits = { bytes: 2 * 2 ** 30, total: 30 * 60_000 },
 ): Promise<Codes> {
   const meter = new Meter(limits);
@@ -47,14 +49,14 @@ export async function readCode(
     for (const image of images) {
       meter.restart();
       const { platform, digest } = image;
-      const { code, warning, problem } = await readImage(image, layerOf);
+      const { code, warning, problem } = await readImage(image, layerOf, without);
       if (code) codes.set(digest, { code });
       if (warning) warnings.push(`${platform}: ${warning}`);
       if (problem) problems.push(`${platform}: ${problem}`);
     }
   } catch (error) {
-    if (!(error instanceof BrokenOff)) throw error;
-    throw new Refusal(`${error.message}, or set verify.depth to "manifest", which reads no layers`);
+    if (!(error instanceof BrokenOff || error instanceof Unread)) throw error;
+    throw new Refusal(`${error.message}, or ${without}, which reads no layers`);
   } finally {
     for (const layer of layers.values()) layer.close();
   }
@@ -69,7 +71,11 @@ interface Finding {
   readonly problem?: string;
 }
 
-async function readImage(image: HeldImage, layerOf: (digest: string) => Layer): Promise<Finding> {
+async function readImage(
+  image: HeldImage,
+  layerOf: (digest: string) => Layer,
+  without: string,
+): Promise<Finding> {
   const words = commandOf(image.config);
   // Nothing is started that the target doesn't state.
   if (words.length === 0) return {};
@@ -87,7 +93,7 @@ async function readImage(image: HeldImage, layerOf: (digest: string) => Layer): 
   } catch (error) {
     if (!(error instanceof TooMuch)) throw error;
     return {
-      warning: `${words[0]} wasn't found in ${error.message}, so its code wasn't looked at; verify.depth: "manifest" doesn't try`,
+      warning: `${words[0]} wasn't found in ${error.message}, so its code wasn't looked at; ${without}, which reads no layers`,
     };
   }
 }

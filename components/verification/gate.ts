@@ -10,6 +10,8 @@ export type { Report, VerifiedImage } from "./report";
 export interface GateArgs {
   /** Whose image it is, and the user's field where one names it, for messages: `App web: image.ref`. */
   readonly name: string;
+  /** The user's `verify`, for messages: `image.verify` within an App. */
+  readonly verifyPath: string;
   /** The index or image to look at. */
   readonly reference: pulumi.Input<string>;
   /** Platforms that it must hold, each with the user's fields that ask for it. */
@@ -36,6 +38,7 @@ export class Gate {
     const { depth = VerifyDepth.Entrypoint, command: started, seconds } = args.verify ?? {};
     const settings = pulumi.jsonStringify({
       name: args.name,
+      verifyPath: args.verifyPath,
       reference: args.reference,
       platforms: Object.keys(args.requiredBy),
       requiredBy: args.requiredBy,

@@ -61,9 +61,12 @@ export interface Held {
   readonly registry: Registry;
 }
 
-interface Manifest {
+/** An index or an image's manifest. */
+export interface Manifest {
   readonly digest: string;
   readonly mediaType: string;
+  /** Its bytes, as the registry holds them. */
+  readonly body: Buffer;
   readonly manifests?: readonly Descriptor[];
   readonly config?: Descriptor;
   readonly layers?: readonly Descriptor[];
@@ -162,8 +165,12 @@ async function readImage(
   return { platform, digest, size, config: found.config ?? {}, layers };
 }
 
-/** @param target digest or tag */
-async function readManifest(registry: Registry, target: string): Promise<Manifest> {
+/**
+ * What a registry holds under a digest or tag, checked to be what it says.
+ *
+ * @throws Refusal with what is wrong and what to do
+ */
+export async function readManifest(registry: Registry, target: string): Promise<Manifest> {
   const manifest = await readJson(registry, "manifests", target);
   const { manifests, config } = manifest;
   const named: unknown = manifests ?? [config];
@@ -188,5 +195,5 @@ async function readJson(registry: Registry, kind: "manifests" | "blobs", target:
     throw new Refusal(`${given} is ${digest}: its storage, or a proxy before it, is broken`);
   const value = parseObject(body);
   if (!value) throw new Refusal(`${given} isn't JSON: is this a registry?`);
-  return kind === "blobs" ? value : { mediaType: headers["content-type"], ...value, digest };
+  return kind === "blobs" ? value : { mediaType: headers["content-type"], ...value, digest, body };
 }

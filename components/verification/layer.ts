@@ -23,6 +23,9 @@ export interface Limits {
   readonly total: number;
 }
 
+/** Why a layer can't be read. Who asked for it says how to do without. */
+export class Unread extends Refusal {}
+
 /** More than anybody wants to wait for: no fault of the image. */
 export class TooMuch extends Error {}
 
@@ -53,8 +56,8 @@ export class Meter {
   /** @throws Refusal when time is up */
   tick(): void {
     if (Date.now() > this.#until)
-      throw new Refusal(
-        `reading layers took more than ${Math.round(this.limits.total / 60_000)} minutes: run pulumi up again where the registry is nearer, or set verify.depth to "manifest", which reads none`,
+      throw new Unread(
+        `reading layers took more than ${Math.round(this.limits.total / 60_000)} minutes: run pulumi up again where the registry is nearer`,
       );
   }
 }
@@ -240,8 +243,8 @@ class Transfer {
 
 function blame(error: unknown, digest: string): Error {
   if (error instanceof Refusal || error instanceof TooMuch) return error;
-  return new Refusal(
-    `layer ${digest} can't be read (${(error as Error).message}): build and push it again, or set verify.depth to "manifest", which reads no layers`,
+  return new Unread(
+    `layer ${digest} can't be read (${(error as Error).message}): build and push it again`,
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import { VerifyDepth } from "../image/imageArgs";
 import { parseObject } from "../registry/attempt";
+import { masked } from "../registry/credentials";
 import { Refusal } from "../registry/refusal";
 import { readCode } from "./code";
 import type { Report } from "./report";
@@ -12,6 +13,8 @@ import { type Plan, verify } from "./verify";
 
 /** What the gate asks for. */
 export interface Settings extends Plan {
+  /** The user's `verify`: `image.verify` within an App. */
+  readonly verifyPath?: string;
   /** @default VerifyDepth.Manifest */
   readonly depth?: VerifyDepth;
   readonly command?: readonly string[];
@@ -30,10 +33,7 @@ export async function main(): Promise<void> {
     const report = await look(settings, { username, password });
     process.stdout.write(`${JSON.stringify(report)}\n`);
   } catch (error) {
-    let { message } = error as Error;
-    const encoded = Buffer.from(`${username}:${password}`).toString("base64");
-    for (const secret of password ? [password, encoded] : [])
-      message = message.replaceAll(secret, "***");
+    const message = masked((error as Error).message, { username, password });
     process.stderr.write(message.replace(/^/gm, settings.name ? `${settings.name}: ` : "") + "\n");
     process.exitCode = 1;
   }
@@ -47,10 +47,14 @@ async function look(
   const held = await verify(settings, access);
   const { reference, mediaType } = held;
   const bare = held.images.map(({ platform, digest, size }) => ({ platform, digest, size }));
-  const { depth = VerifyDepth.Manifest } = settings;
+  const { depth = VerifyDepth.Manifest, verifyPath = "verify" } = settings;
   if (depth === VerifyDepth.Manifest) return { reference, mediaType, images: bare };
   const planned = held.images.filter(({ platform }) => settings.platforms.includes(platform));
-  const { codes, ...rest } = await readCode(planned, held.registry);
+  const { codes, ...rest } = await readCode(
+    planned,
+    held.registry,
+    `set ${verifyPath}.depth to "manifest"`,
+  );
   if (depth === VerifyDepth.Run) await start(planned, held.registry, settings, access);
   const images = bare.map((image) => ({ ...image, ...codes.get(image.digest) }));
   return { reference, mediaType, images, ...rest };

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { RegistryAccess } from "../image/inputs";
+import { besides } from "../hosting";
 import { exists } from "../registry/client";
 
 /** Asks the registry whether it lacks a reference; no answer, or an unclear one, is no "yes". */
@@ -22,8 +23,11 @@ export interface Released {
   /** The platform images that targets were given; filled in while the program goes on. */
   readonly deployed: ReadonlyMap<string, pulumi.Output<string>>;
   readonly access: RegistryAccess;
-  /** The command that builds and pushes it again; empty where it was built elsewhere. */
-  readonly rebuild: pulumi.Input<string>;
+  /** The commands that make the index, and what the targets were given, again; empty where it was built elsewhere. */
+  readonly rebuild: {
+    readonly index: pulumi.Input<string>;
+    readonly deployed: pulumi.Input<string>;
+  };
 }
 
 /**
@@ -33,20 +37,23 @@ export interface Released {
  */
 export function watchPresence(resource: pulumi.Resource, released: Released): void {
   // The index is known before the program has made its targets, so what they were given is read in the callback.
-  released.index.apply((index) => {
+  const looked = released.index.apply((index) => {
     const asked = [...released.deployed.values()];
-    const references = pulumi.runtime.isDryRun() || asked.length === 0 ? [index] : asked;
-    for (const reference of references) {
+    const whole = pulumi.runtime.isDryRun() || asked.length === 0;
+    const references = whole ? [index] : asked;
+    const rebuild = whole ? released.rebuild.index : released.rebuild.deployed;
+    const looks = references.map((reference) => {
       const missing = isMissing(reference, released.access);
-      pulumi.all([missing, reference, released.rebuild]).apply(async ([gone, ref, command]) => {
+      return pulumi.all([missing, reference, rebuild]).apply(async ([gone, ref, command]) => {
         if (!gone) return;
-        const mend =
-          command === "" ? "name another image" : `\`${command}\` builds and pushes it again`;
+        const mend = command === "" ? "name another image" : `\`${command}\` makes it again`;
         await pulumi.log.warn(
           `${ref} is no longer in the registry, and can't be pulled again: ${mend}`,
           resource,
         );
       });
-    }
+    });
+    return pulumi.all(looks);
   });
+  besides(looked);
 }

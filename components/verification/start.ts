@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { docker, enginePlatform, type Ran } from "../command";
 import type { Access, Registry } from "../registry/client";
+import { type DockerSettings, useLogins } from "../registry/dockerConfig";
 import { Refusal } from "../registry/refusal";
-import { Docker, lastLine, type Said } from "./docker";
 import type { HeldImage } from "./inspect";
 
 /** What is started, and how it is judged. */
@@ -10,12 +11,14 @@ export interface Trial {
   readonly command?: readonly string[];
   /** @default 60 with a command, else 5 */
   readonly seconds?: number;
+  /** The user's `verify`, for messages. @default "verify" */
+  readonly verifyPath?: string;
 }
 
 /** On each container that a trial starts: the time, in seconds since 1970, after which nobody waits for it any more. */
 const label = "multiarch.verify";
-/** How long a pull may take. */
-const pullSeconds = 30 * 60;
+/** How long Docker's client may take for each, in milliseconds. */
+const limits = { answer: 30_000, remove: 60_000, pull: 30 * 60_000 } as const;
 
 /**
  * Starts each image with the engine of this machine: by digest, without network, ports or anything of the machine. Containers, and
@@ -30,121 +33,126 @@ export async function start(
   { username = "", password }: Access,
 ): Promise<void> {
   const [address = ""] = registry.name.split("/");
-  const docker = new Docker(password ? { address, username, password } : undefined);
+  const settings = password ? useLogins([{ address, username, password }]) : undefined;
   const problems: string[] = [];
   try {
-    const engine = await engineOf(docker);
-    await sweep(docker);
+    const engine = await engineOf(trial);
+    await sweep();
     for (const { platform, digest } of images) {
       const reference = `${registry.name}@${digest}`;
-      const problem = await tryOne(docker, engine, platform, reference, trial);
+      const problem = await tryOne({ settings, engine, platform, reference, trial });
       if (problem) problems.push(`${platform}: ${problem}`);
     }
   } finally {
-    docker.close();
+    settings?.close();
   }
   if (problems.length > 0) throw new Refusal(problems.join("\n"));
 }
 
 /** The platform of the engine, which runs without emulation. */
-async function engineOf(docker: Docker): Promise<string> {
-  const said = await docker.run(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"], 15);
-  if (said.status === 0) return said.stdout.trim();
-  const reason = said.status === undefined ? "no answer within 15 s" : lastLine(said);
+async function engineOf({ verifyPath = "verify" }: Trial): Promise<string> {
+  const { platform, detail } = await enginePlatform(limits.answer);
+  if (platform) return platform;
   throw new Refusal(
-    `verify.depth "run" starts images on the machine that runs Pulumi, and no container engine answers there (${reason}): start it, or set verify.depth to "entrypoint"`,
+    `${verifyPath}.depth "run" starts images on the machine that runs Pulumi, and no container engine answers there (${detail}): install or start it, or ${notRun({ verifyPath })}`,
   );
 }
 
 /** Removes containers of trials that were killed. */
-async function sweep(docker: Docker): Promise<void> {
+async function sweep(): Promise<void> {
   const format = `{{.ID}} {{.Label "${label}"}}`;
-  const said = await docker.run(
+  const left = await docker(
     ["ps", "--all", "--filter", `label=${label}`, "--format", format],
-    15,
+    limits.answer,
   );
-  for (const line of said.stdout.split("\n").filter(Boolean)) {
+  for (const line of left.stdout.split("\n").filter(Boolean)) {
     const [id = "", until] = line.split(" ");
-    if (Number(until) < Date.now() / 1000) await docker.run(["rm", "--force", "--volumes", id], 30);
+    if (Number(until) < Date.now() / 1000) await remove(id);
   }
+}
+
+const remove = (container: string) =>
+  docker(["rm", "--force", "--volumes", container], limits.remove);
+
+/** An image, and where it is tried. */
+interface Tried {
+  readonly settings: DockerSettings | undefined;
+  readonly engine: string;
+  readonly platform: string;
+  readonly reference: string;
+  readonly trial: Trial;
 }
 
 /** What is wrong with an image, or undefined. */
-async function tryOne(
-  docker: Docker,
-  engine: string,
-  platform: string,
-  reference: string,
-  trial: Trial,
-): Promise<string | undefined> {
-  const before = await docker.run(["image", "inspect", "--format", "{{.Id}}", reference], 30);
+async function tryOne(tried: Tried): Promise<string | undefined> {
+  const { settings, platform, reference, trial } = tried;
+  const before = await docker(["image", "inspect", reference], limits.answer);
   try {
-    const pulled = await docker.run(
-      ["pull", "--quiet", "--platform", platform, reference],
-      pullSeconds,
-    );
-    if (pulled.status !== 0) {
-      const reason = pulled.status === undefined ? "no end within 30 minutes" : lastLine(pulled);
-      return `the engine of this machine can't pull ${reference} (${reason}): see that it reaches the registry, or set verify.depth to "entrypoint"`;
-    }
-    return await tryPulled(docker, engine, platform, reference, trial);
+    const pull = ["pull", "--quiet", "--platform", platform, reference];
+    const pulled = await docker(pull, limits.pull, settings);
+    if (pulled.ok) return await tryPulled(tried);
+    return `the engine of this machine can't pull ${reference} (${pulled.detail}): see that it reaches the registry, or ${notRun(trial)}`;
   } finally {
-    if (before.status === 1) await docker.run(["image", "rm", reference], 60);
+    // One that was there, or isn't known not to have been, is somebody's.
+    if (!before.ok && !before.late) await docker(["image", "rm", reference], limits.remove);
   }
 }
 
-async function tryPulled(
-  docker: Docker,
-  engine: string,
-  platform: string,
-  reference: string,
-  { command, seconds = command ? 60 : 5 }: Trial,
-): Promise<string | undefined> {
+async function tryPulled({
+  engine,
+  platform,
+  reference,
+  trial,
+}: Tried): Promise<string | undefined> {
+  const { command, seconds = command ? 60 : 5 } = trial;
   const name = `multiarch-verify-${randomBytes(6).toString("hex")}`;
   const until = Math.ceil(Date.now() / 1000) + seconds + 300;
   const options = ["--name", name, "--label", `${label}=${until}`, "--platform", platform];
   const apart = ["--network", "none", "--log-driver", "json-file", "--log-opt", "max-size=1m"];
+  const limit = seconds * 1000;
   try {
-    const begun = await docker.run(
+    const begun = await docker(
       ["run", "--detach", ...options, ...apart, reference, ...(command ?? [])],
-      60 + seconds,
+      limits.remove + limit,
     );
-    if (begun.status !== 0) return explain(begun.stderr, engine, platform) ?? refused(begun);
-    const waited = await docker.run(["wait", name], seconds);
-    if (waited.status === undefined && !command) return undefined;
-    const logs = await docker.run(["logs", "--tail", "20", name], 30);
+    if (!begun.ok) return explain(begun.stderr, engine, platform, trial) ?? refused(begun, trial);
+    const waited = await docker(["wait", name], limit);
+    if (waited.late && !command) return undefined;
+    const logs = await docker(["logs", "--tail", "20", name], limits.answer);
     const said = `${logs.stdout}${logs.stderr}`.trimEnd();
     const shown = said === "" ? ", and said nothing" : `; its last lines:\n${quote(said)}`;
-    if (waited.status === undefined)
+    if (waited.late)
       return `${shownCommand(command)} didn't end within ${seconds} s: give it more verify.seconds, or another verify.command${shown}`;
+    if (!waited.ok) return refused(waited, trial);
     const code = Number(waited.stdout.trim());
     if (code === 0) return undefined;
     const way = command
       ? ""
       : ` (without network and settings; verify.command starts something that needs none)`;
     return (
-      explain(said, engine, platform) ??
+      explain(said, engine, platform, trial) ??
       `${shownCommand(command)} ended with exit code ${code}${way}${shown}`
     );
   } finally {
-    await docker.run(["rm", "--force", "--volumes", name], 60);
+    await remove(name);
   }
 }
 
-function refused(said: Said): string {
-  const reason = said.status === undefined ? "no answer in time" : lastLine(said);
-  return `the engine of this machine can't start it (${reason}): build it again, or set verify.depth to "entrypoint"`;
+function refused({ detail }: Ran, trial: Trial): string {
+  return `the engine of this machine can't start it (${detail}): build it again, or ${notRun(trial)}`;
 }
 
+const notRun = ({ verifyPath = "verify" }: Trial) => `set ${verifyPath}.depth to "entrypoint"`;
+
 /** What an engine's own complaint comes to: written where a container can't begin, by the engine, not by a program in it. */
-function explain(said: string, engine: string, platform: string): string | undefined {
+function explain(said: string, engine: string, platform: string, trial: Trial): string | undefined {
   const own =
     /^(exec \/?\S+|standard_init_linux\.go:\d+: exec user process caused|exec container process .*): exec format error$|OCI runtime.*exec format error/im;
   if (!own.test(said)) return undefined;
   const architecture = platform.split("/")[1];
   return engine === platform
     ? "what it starts is no program for this machine, or a script without a #! line: build it again"
-    : `the engine of this machine is for ${engine}, and can't emulate ${platform}: register QEMU (docker run --privileged --rm tonistiigi/binfmt --install ${architecture}), or set verify.depth to "entrypoint"`;
+    : `the engine of this machine is for ${engine}, and can't emulate ${platform}: register QEMU (docker run --privileged --rm tonistiigi/binfmt --install ${architecture}), or ${notRun(trial)}`;
 }
 
 function shownCommand(command: readonly string[] | undefined): string {

@@ -10,18 +10,17 @@ const config = new pulumi.Config();
  */
 const sources = process.env.IMAGE_SOURCES;
 
-const origin: multiarch.ImageArgs =
-  sources === undefined
-    ? {
-        context: "./app",
-        // Made on a fresh runner, with emulation; used as it is on a machine that has it. The layers' cache is in the registry, by default.
-        builder: config.getObject<multiarch.BuilderArgs>("builder") ?? {
-          name: "multiarch",
-          driver: multiarch.BuilderDriver.DockerContainer,
-          installEmulators: true,
-        },
-      }
-    : { sources: JSON.parse(sources) as Record<string, string> };
+const origin: multiarch.ImageArgs = !sources
+  ? {
+      context: "./app",
+      // Made on a fresh runner, with emulation; used as it is on a machine that has it. The layers' cache is in the registry, by default.
+      builder: config.getObject<multiarch.BuilderArgs>("builder") ?? {
+        name: "multiarch",
+        driver: multiarch.BuilderDriver.DockerContainer,
+        installEmulators: true,
+      },
+    }
+  : { sources: JSON.parse(sources) as Record<string, string> };
 
 const web = new multiarch.App("web", {
   // Fargate runs arm64; amd64 is for laptops and for the tests of other teams.

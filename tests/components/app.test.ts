@@ -85,6 +85,14 @@ it("makes none where the image names a registry, or is a finished one", async ()
   expect(names(finished.all, "ecr/repository:Repository")).toEqual([]);
 });
 
+it("keeps the repository that it made where the image becomes an earlier release in it, and makes none for somebody else's", async () => {
+  const within = (name: string) => `123456789012.dkr.ecr.eu-west-1.amazonaws.com/${name}@${index}`;
+  const back = await make({ image: { ref: within("web-0a1b2c3") }, ecs: {} });
+  expect(names(back.all, "ecr/repository:Repository")).toEqual(["web"]);
+  const other = await make({ image: { ref: within("team/web") }, ecs: {} });
+  expect(names(other.all, "ecr/repository:Repository")).toEqual([]);
+});
+
 it("builds the union of what its targets need, once, and gives each its own platform's digest", async () => {
   const { all, app } = await make({
     ec2: { instanceType: "t3.small" },
@@ -121,7 +129,7 @@ it("lets Lambda pull where there is a Lambda target, and the image's own tags mo
 it("with keepReleases marks what the stack runs, once its targets run it", async () => {
   const { all, seen } = await make({ ecs: {}, repository: { keepReleases: 5 } });
   const live = all.find(({ name }) => name === "web-live")!;
-  expect(live.inputs.tag).toBe(`${repository}:live-web-stack`);
+  expect(live.inputs.tag).toBe(`${repository}:live-project-web-stack`);
   const [after] = seen["docker-build:index:Index web-live"]!.dependsOn as pulumi.Resource[];
   expect(await valueOf(after!.urn)).toContain("multiarch:index:EcsTarget::web");
   expect(names((await make({ ecs: {} })).all, "docker-build:index:Index")).toEqual(["web"]);

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { App, Image } from "../../components";
+import { imageProblems } from "../../components/image/imageProblems";
+import { checkedLate } from "../../components/late";
 
 // Everything here is refused before any resource is registered. tests/engine/refused.test.ts shows what a user sees.
 
@@ -11,6 +13,13 @@ const good = {
   host: { ports: [{ container: 8080 }] },
 };
 const digest = `sha256:${"a".repeat(64)}`;
+
+const circular: Record<string, unknown> = {};
+circular.self = circular;
+const outputs = {
+  repositoryUrl: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web",
+  ...{ repositoryName: "web", arn: "arn:aws:ecr:…", username: "AWS", password: "token" },
+};
 
 type Change = Record<string, unknown>;
 const image = (change: Change) => ({ ...good, image: { ...good.image, ...change } });
@@ -204,6 +213,82 @@ const table: [string, unknown, string][] = [
   ["an unknown architecture", host({ architecture: "amd46" }), "host.architecture:"],
   ["a port out of range", host({ ports: [{ container: 70000 }] }), "host.ports[0].container:"],
   ["a port that is a text", host({ ports: [{ container: "http" }] }), "host.ports[0].container:"],
+  [
+    "a list with a hole",
+    // eslint-disable-next-line no-sparse-arrays
+    image({ tags: ["a", , "b"] }),
+    "image.tags[1]: is nothing",
+  ],
+  [
+    "a load balancer's subnet that is no text",
+    {
+      ...good,
+      ecs: {
+        containerPort: 80,
+        loadBalancer: { ingressCidrs: ["0.0.0.0/0"], subnetIds: ["a", 7] },
+      },
+    },
+    "ecs.loadBalancer.subnetIds[1]: must be a text",
+  ],
+  ["a BigInt", image({ target: 10n }), "image.target: must be a text that isn't empty, got 10"],
+  ["a target that is a Date", { ...good, host: new Date(0) }, "host: must be an object"],
+  ["a Map", image({ labels: new Map([["a", "b"]]) }), "image.labels: must map names to texts"],
+  [
+    "a value with a line break in it",
+    registry({ address: "ghcr.io\n" }),
+    `image.registry.address: "ghcr.io\\n"`,
+  ],
+  ["NaN", host({ memory: NaN }), "host.memory: must be a whole number of MiB, at least 6, got NaN"],
+  [
+    "what refers to itself",
+    image({ target: circular }),
+    "image.target: must be a text that isn't empty, got an object",
+  ],
+  ["a field with a line break in its name", image({ "a\nb": 1 }), "image.a\\nb: is not a field"],
+  [
+    "credentials in a list too many, which aren't shown",
+    image({ pullCredentials: [[{ address: "ghcr.io", username: "me", password: "canary" }]] }),
+    "image.pullCredentials[0]: must be an object, got a list; its fields",
+  ],
+  [
+    "secrets in a list, which aren't shown",
+    image({ secrets: ["canary"] }),
+    "image.secrets: must map names to texts, got a list; write",
+  ],
+  [
+    "credentials for base images where the App makes the repository",
+    {
+      image: { context: "app", pullCredentials: [{ username: "me", password: "x" }] },
+      ecs: {},
+      repository: {},
+    },
+    "image.pullCredentials[0].address: is missing",
+  ],
+  [
+    "a repository's outputs without one",
+    image({ registry: undefined, repository: { ...outputs, arn: undefined } }),
+    "image.repository.arn: is missing",
+  ],
+  [
+    "a repository's output that is no text",
+    image({ registry: undefined, repository: { ...outputs, repositoryUrl: {} } }),
+    "image.repository.repositoryUrl: must be a text",
+  ],
+  [
+    "a command's word that is nothing",
+    { ...good, ecs: { command: ["serve", 7] } },
+    "ecs.command[1]: must be a text",
+  ],
+  [
+    "a secret of ECS that is no text",
+    { ...good, ecs: { pullSecretArn: {} } },
+    "ecs.pullSecretArn: must be a text",
+  ],
+  [
+    "a name that Pulumi's SDK fails on",
+    image({ labels: { toString: "a" } }),
+    "image.labels.toString: is a name",
+  ],
   ["a host that is a text", { ...good, host: "here" }, "host:"],
 ];
 
@@ -225,6 +310,41 @@ it("several problems are told at once, a line each", () => {
   expect(() => new App("web", args as never)).toThrow(
     /there is no folder[^\n]*\n[^\n]*is no tag[^\n]*\n[^\n]*host\.architecture/,
   );
+});
+
+it.each([
+  [
+    "is nothing",
+    { context: "app", secrets: { npm: pulumi.output(undefined) } },
+    "image.secrets.npm: must be a text, got undefined; write",
+  ],
+  [
+    "is a folder that isn't there",
+    { context: Promise.resolve("nowhere") },
+    `image.context: there is no folder "nowhere"; write`,
+  ],
+  [
+    "is a secret, which isn't shown",
+    { copyOf: pulumi.secret("canary") },
+    "image.copyOf: is a secret that this field doesn't take as it is; look",
+  ],
+])("what is known later and %s gives the same error then", async (_, change, start) => {
+  const args = { ...good, image: { registry: good.image.registry, ...change } };
+  const checked = checkedLate("web", args, (known) => imageProblems(known.image, "image"));
+  const image = checked.image as Record<string, unknown> & { secrets?: { npm: unknown } };
+  const found = [image.copyOf, image.context, image.secrets?.npm].find(pulumi.Output.isInstance);
+  const { promise, allResources, isKnown, isSecret } = found as unknown as {
+    promise(): Promise<unknown>;
+    allResources(): Promise<unknown>;
+    isKnown: Promise<boolean>;
+    isSecret: Promise<boolean>;
+  };
+  // All of them end with the error, and each wants to be caught.
+  void Promise.allSettled([allResources.call(found), isKnown, isSecret]);
+  const error: unknown = await promise.call(found).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(pulumi.RunError);
+  expect((error as Error).message).toContain(`web: ${start}`);
+  expect((error as Error).message).not.toContain("canary");
 });
 
 it("an Image alone names its fields without a prefix, and must be told its platforms", () => {

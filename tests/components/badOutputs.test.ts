@@ -97,6 +97,11 @@ const table: [string, unknown, string][] = [
     "image.builder: means nothing next to image.copyOf",
   ],
   ["a copy without a place", copy({ registry: undefined }), "image.registry: is missing"],
+  [
+    "a copy of a tag",
+    copy({ copyOf: "ghcr.io/team/web:1" }),
+    'image.copyOf: "ghcr.io/team/web:1" names no digest',
+  ],
   ["a copy of no reference", copy({ copyOf: "Team/Web" }), "image.copyOf:"],
   [
     "no index for two platforms",
@@ -111,8 +116,38 @@ const table: [string, unknown, string][] = [
   ],
   [
     "an unknown attestation",
-    image({ attestations: { sbom: true } }),
-    "image.attestations.sbom: is not a field",
+    image({ attestations: { sbomm: true } }),
+    "image.attestations.sbomm: is not a field",
+  ],
+  [
+    "an SBOM that is a text",
+    image({ attestations: { sbom: "spdx" } }),
+    "image.attestations.sbom: must be true or false",
+  ],
+  [
+    "an SBOM without an index",
+    image({ index: false, attestations: { sbom: true } }),
+    "image.attestations.sbom: lies in an index, and image.index is false; remove one of them",
+  ],
+  [
+    "an SBOM of an image that can't be scanned as it is",
+    image({ reproducible: { epoch: 1 }, attestations: { sbom: true } }),
+    "image.attestations.sbom: is given next to image.reproducible",
+  ],
+  [
+    "an SBOM of images that were built elsewhere",
+    sources(amd64, { attestations: { sbom: true } }),
+    "image.attestations: means nothing next to image.sources",
+  ],
+  [
+    "a scanner without an SBOM",
+    image({ attestations: { sbomGenerator: "ghcr.io/team/scanner:1" } }),
+    "image.attestations.sbomGenerator: is given without image.attestations.sbom: true",
+  ],
+  [
+    "a scanner that is no reference",
+    image({ attestations: { sbom: true, sbomGenerator: "https://ghcr.io/team/scanner" } }),
+    'image.attestations.sbomGenerator: "https://ghcr.io/team/scanner": starts with a scheme',
   ],
   [
     "attestations without an index",

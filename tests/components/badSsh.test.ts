@@ -50,6 +50,11 @@ const table: [string, unknown, string][] = [
     one({ address: "-oProxyCommand=x" }),
     "ssh.hosts.one.address: must be a host name",
   ],
+  [
+    "a port that is no primitive value",
+    one({ port: Object.create(null) as unknown }),
+    "ssh.hosts.one.port: must be a whole number from 1 to 65535",
+  ],
   ["a port of 0", one({ port: 0 }), "ssh.hosts.one.port: must be a whole number from 1 to 65535"],
   ["a port as text", one({ port: "22" }), "ssh.hosts.one.port: must be a whole number"],
   [

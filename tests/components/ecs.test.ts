@@ -157,6 +157,17 @@ it("the container is given the platform's digest and logs to its group", async (
   expect(made.of("cloudwatch/logGroup:LogGroup", "web")).toEqual({ retentionInDays: 30 });
 });
 
+it("a pull secret that another stack gives and that comes to nothing is none, in the container and in the role", async () => {
+  const made = await make({
+    pullSecretArn: pulumi.output(undefined) as unknown as pulumi.Output<string>,
+  });
+  const [container] = containers(made) as [object];
+  expect(container).not.toHaveProperty("repositoryCredentials");
+  const policy = made.of("iam/rolePolicy:RolePolicy", "web-execution").policy as string;
+  expect(policy).not.toContain("secretsmanager");
+  expect(policy).toContain("logs:PutLogEvents");
+});
+
 it("the execution role may pull from this one repository, write to this one log group and read the secrets named", async () => {
   const made = await make({
     secrets: {
@@ -303,7 +314,8 @@ it("behind a load balancer only that reaches the tasks, and its address is the u
 
 it("on spot capacity names the provider in place of the launch type", async () => {
   const made = await make({ spot: true });
-  const service = made.of("ecs/service:Service", "web");
+  // A name of its own: tests/changes/ecs.test.ts shows what the provider says to a strategy that changes.
+  const service = made.of("ecs/service:Service", "web-spot");
   expect(service).not.toHaveProperty("launchType");
   expect(service.capacityProviderStrategies).toEqual([
     { capacityProvider: "FARGATE_SPOT", weight: 1 },

@@ -186,8 +186,8 @@ it("what the user states reaches the build", async () => {
     builder: { name: "big" },
     buildOnPreview: true,
   });
-  expect(inputs.exports).toMatchObject([
-    { image: { compression: "zstd", forceCompression: true } },
+  expect(inputs.exports).toEqual([
+    { raw: expect.stringMatching(/,compression=zstd,force-compression=true$/) },
   ]);
   expect(inputs.cacheTo).toMatchObject([{ registry: { mode: "min" } }]);
   expect(inputs.cacheFrom).toHaveLength(2);
@@ -233,6 +233,70 @@ it("each tag for people is an index of its own", async () => {
   expect(named(all, "docker-build:index:Index", "web:v1").tag).toBe("registry.example/team/web:v1");
 });
 
+describe("with SBOMs", () => {
+  const scanned = `sha256:${"d".repeat(64)}`;
+  const registry = {
+    address: "registry.example",
+    repository: "team/web",
+    username: "ci",
+    password: "push",
+  };
+  const [mirror, generator] = ["mirror.example", "mirror.example/scanner:1"];
+  const asked: Partial<ImageArgs> = {
+    registry,
+    builder: { name: "multi" },
+    pullCredentials: [{ address: mirror, username: "reader", password: "pull" }],
+    attestations: { sbom: true, sbomGenerator: generator },
+  };
+  const withSboms = (args: Partial<ImageArgs> = {}) =>
+    register(
+      () => new Image("web", { ...base, ...asked, ...args }),
+      (one) => (one.name.endsWith("-sbom") ? { stdout: scanned } : provider(one)),
+    );
+
+  it("a command for each platform scans what was built, with the builder and the credentials of its build", async () => {
+    const inputs = named(await withSboms(), "command:local:Command", "web-linux-arm64-sbom");
+    const source = `registry.example/team/web@${digests["web-linux-arm64"]}`;
+    expect(inputs.triggers).toEqual([source, generator]);
+    const secret = inputs.environment as Record<string, unknown>;
+    const environment = (secret.value ?? secret) as Record<string, string>;
+    expect(JSON.parse(environment.MULTIARCH_BUILDX!)).toEqual({
+      name: "Image web",
+      path: "",
+      source,
+      scan: { platform: "linux/arm64", builder: "multi", generator },
+    });
+    const logins = JSON.parse(environment.MULTIARCH_LOGINS!) as { address: string }[];
+    expect(logins.map(({ address }) => address)).toEqual([mirror, "registry.example"]);
+    expect(inputs.create).toBe("node -; exit $?");
+    expect(inputs.delete).toBeUndefined();
+  });
+
+  it("the index joins the images and their SBOMs, under another tag than without, and the gate is told of the images alone", async () => {
+    const [all, without] = [await withSboms(), await image()];
+    const index = named(all, "docker-build:index:Index", "web");
+    const repository = "registry.example/team/web";
+    expect(index.sources).toEqual(
+      [...Object.values(digests), scanned, scanned].map((digest) => `${repository}@${digest}`),
+    );
+    expect(index.tag).not.toBe(named(without, "docker-build:index:Index", "web").tag);
+    const gate = named(all, "command:local:Command", "web-verified");
+    expect(JSON.stringify(gate.environment)).not.toContain(scanned);
+  });
+});
+
+it("an image with provenance is exported in other words, for the provider sees no change in how it builds", async () => {
+  const all = await image({ attestations: { provenance: true } });
+  expect(built(all)).toMatchObject({
+    exec: true,
+    exports: [
+      {
+        raw: "type=image,name=registry.example/team/web,push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true",
+      },
+    ],
+  });
+});
+
 it("Docker Hub's short names are written out", async () => {
   const all = await image({ registry: { repository: "alice/web" } });
   expect(built(all).exports).toMatchObject([{ image: { names: ["docker.io/alice/web"] } }]);
@@ -256,7 +320,7 @@ it("the gate is told how deep to look, and where its program lies from here", as
   const verify = { depth: VerifyDepth.Run, command: ["--version"], seconds: 9 };
   const inputs = named(await image({ verify }), "command:local:Command", "web-verified");
   const { MULTIARCH_VERIFY, MULTIARCH_PROGRAM } = inputs.environment as Record<string, string>;
-  expect(JSON.parse(MULTIARCH_VERIFY!)).toMatchObject(verify);
+  expect(JSON.parse(MULTIARCH_VERIFY!)).toMatchObject({ ...verify, verifyPath: "verify" });
   expect(MULTIARCH_PROGRAM).toBe("components/verification/main.ts");
   expect(inputs.triggers).toMatchObject([{}, {}, expect.stringMatching(/^run .*--version.*9/)]);
   // A killed run must not leave the container that was started.

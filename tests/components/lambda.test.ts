@@ -372,7 +372,7 @@ describe("what everybody who may describe the function could read", () => {
   ])("%s is refused where it is secret", async (path, args) => {
     await make(args as Partial<LambdaTargetArgs>);
     const [name, check] = mockChecks.find(([one]) => one.includes("Lambda"))!;
-    expect(name).toBe("environment of Lambda web");
+    expect(name).toBe("environment of Lambda for LambdaTarget web");
     const message = await check().then(
       () => "nothing",
       (error: Error) => error.message,

@@ -208,6 +208,7 @@ it.each([
   [immutable, ["latest", "live-*"], true],
   [immutable, ["cache-*"], false],
   [immutable, ["*"], false],
+  [immutable, ["cache*"], false],
   [immutable, ["cache-web-*"], true],
   ["MUTABLE_WITH_EXCLUSION", ["v*"], false],
   ["MUTABLE_WITH_EXCLUSION", ["cache-*"], true],

@@ -48,6 +48,15 @@ trap 'kill $server' TERM INT
 wait $server
 `;
 
+/** One whose step comes after the release's file, so that each release runs it. */
+export const dockerfileWith = (command: string): string => `ARG BASE
+FROM \${BASE}
+COPY --chmod=755 serve.sh /serve.sh
+COPY RELEASE /RELEASE
+RUN ${command}
+CMD ["/serve.sh"]
+`;
+
 /** The files of the app that the tests build and run. */
 export const appFiles = {
   "app/Dockerfile": dockerfile,
@@ -58,13 +67,8 @@ export const appFiles = {
 let counter = 0;
 
 export async function createApp(name: string, settings: Settings = {}): Promise<AppProject> {
-  const { registry, env } = environment();
-  const front = await startFront({
-    port: 0,
-    upstream: registry.upstream,
-    key: readFileSync(registry.key, "utf8"),
-    cert: readFileSync(registry.certificate, "utf8"),
-  });
+  const { env } = environment();
+  const front = await startRegistryFront();
   const repository = `test/${name}-${process.pid}-${++counter}`;
   const port = await freePort();
   const text = (given: Settings) => programText(front.address, repository, port, given);
@@ -131,6 +135,21 @@ exports.url = app.url;
 `;
 }
 
+/** A front of the embedded registry at a port of its own, which counts requests. */
+export function startRegistryFront(): Promise<Front> {
+  const { upstream, key, certificate } = environment().registry;
+  const [text, cert] = [readFileSync(key, "utf8"), readFileSync(certificate, "utf8")];
+  return startFront({ port: 0, upstream, key: text, cert });
+}
+
+/** The settings' `imageCode` for a finished image in place of one that is built. */
+export function finishedImage(ref: string): string {
+  const none = ["context", "builder", "buildArgs", "registry"].map(
+    (field) => `${field}: undefined`,
+  );
+  return `{ ref: ${JSON.stringify(ref)}, ${none.join(", ")} }`;
+}
+
 /** Runs the docker client against the engine of the embedded environment. */
 export function docker(env: Record<string, string>, ...args: string[]): string {
   return execFileSync(environment().docker, args, {
@@ -148,7 +167,8 @@ export async function registry(method: string, path: string, accept = manifestTy
   return { status: response.status, body: await response.text() };
 }
 
-const manifestTypes = [
+/** What may lie under a reference, for `accept`. */
+export const manifestTypes = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
 ].join(", ");

@@ -1,4 +1,10 @@
 import { ECRClient } from "@aws-sdk/client-ecr";
+import {
+  DescribeServicesCommand,
+  DescribeTaskDefinitionCommand,
+  ECSClient,
+} from "@aws-sdk/client-ecs";
+import { GetAliasCommand, GetFunctionCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { appFiles } from "./appProject";
 import { createProject, environment, type Project, type RunResult } from "./harness";
 
@@ -56,6 +62,39 @@ export function client<T>(service: string, Client: new (config: object) => T): T
     credentials: { accessKeyId: "test", secretAccessKey: "test" },
     maxAttempts: 2,
   });
+}
+
+/** What an ECS service is set to run: itself and its task definition. */
+export async function deployedService({ clusterArn, serviceName }: EcsService) {
+  const ecs = client("ecs", ECSClient);
+  const { services } = await ecs.send(
+    new DescribeServicesCommand({ cluster: clusterArn, services: [serviceName] }),
+  );
+  const taskDefinition = services?.[0]?.taskDefinition;
+  const found = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+  return { service: services?.[0], task: found.taskDefinition };
+}
+
+/** What says where a service is: a part of an EcsTarget's outputs. */
+export interface EcsService {
+  readonly clusterArn: string;
+  readonly serviceName: string;
+}
+
+/** The version of a function that its alias `live` points at. */
+export async function liveVersion(functionName: string) {
+  const lambda = client("lambda", LambdaClient);
+  const { FunctionVersion } = await lambda.send(
+    new GetAliasCommand({ FunctionName: functionName, Name: "live" }),
+  );
+  const { Configuration, Code } = await lambda.send(
+    new GetFunctionCommand({ FunctionName: functionName, Qualifier: FunctionVersion }),
+  );
+  return {
+    version: FunctionVersion,
+    architectures: Configuration?.Architectures,
+    image: Code?.ImageUri,
+  };
 }
 
 export const ecr = () => client("ecr", ECRClient);

@@ -232,7 +232,7 @@ describe("emulators", () => {
   });
 
   it("what was made is removed by one call, and nothing else", async () => {
-    const remove = `require(${JSON.stringify(resolve("dist/components/builders/remove.js"))}).removeCreated().then((lines) => console.log(lines.join("\\n")))`;
+    const remove = `require(${JSON.stringify(resolve("dist/components/builders/remove.js"))}).removeCreated().then(({ lines }) => console.log(lines.join("\\n")))`;
     const lines = (await run("node", "-e", remove)).trim().split("\n").sort();
     const made = ["amd", "arm", "emulating", "far", "race", "shared"];
     expect(lines).toEqual([

@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { createApp, type AppProject } from "./appProject";
 import { environment } from "./harness";
+import { runDocker } from "./dockerClient";
 
 // The cache in the registry, on the real BuildKit: what a fresh CI machine gets from it.
 
@@ -16,9 +15,7 @@ afterAll(() => app.dispose());
 
 /** Empties the builder, as a new machine's is empty. */
 async function emptyBuilder(): Promise<void> {
-  const { docker, env, builder } = environment();
-  const args = ["buildx", "prune", "--builder", builder, "--all", "--force"];
-  await promisify(execFile)(docker, args, { env: { ...process.env, ...env } });
+  await runDocker(["buildx", "prune", "--builder", environment().builder, "--all", "--force"]);
 }
 
 /** The lines in which BuildKit says what became of the steps that can be cached. */

@@ -131,6 +131,38 @@ describe.each(pipelines)("examples/ci/%s/%s", (provider, file) => {
   });
 });
 
+describe("this project's own workflow", () => {
+  const file = ".github/workflows/ci.yml";
+  const text = fs.readFileSync(path.resolve(__dirname, "../..", file), "utf8");
+  const pipeline = read(text);
+  const scripts = Object.values(pipeline.jobs).flatMap(scriptsOf);
+
+  it("is what GitHub, ShellCheck and zizmor accept", async () => {
+    expect(await lint("github", text)).toEqual({ code: 0, output: "" });
+    for (const input of scripts)
+      expect(await run(linters.shellcheck, { input })).toMatchObject({ code: 0, output: "" });
+    const copy = write(`own/${file}`, text);
+    expect(await run([...linters.zizmor, copy])).toMatchObject({ code: 0 });
+    write(`own/${file}`, text.replace("pull_request:", "pull_request_target:"));
+    expect((await run([...linters.zizmor, copy])).output).toContain("dangerous-triggers");
+  });
+
+  it("runs the two commands that a newcomer types, the first as .ci/run does", () => {
+    const typed = scripts.map((script) => /npm .*/.exec(script)?.[0]);
+    expect(typed).toEqual(["npm test", "npm start", "npm run down"]);
+    expect(fs.readFileSync(path.resolve(__dirname, "../../.ci/run"), "utf8")).toContain("npm test");
+  });
+
+  it("may read the repository and nothing else, and pins each action", () => {
+    expect(pipeline.permissions).toEqual({});
+    for (const { permissions } of Object.values(pipeline.jobs))
+      expect(permissions).toEqual({ contents: "read" });
+    expect(text).not.toContain("secrets.");
+    const actions = text.match(/uses: .*/g)!;
+    for (const action of actions) expect(action).toMatch(/@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+});
+
 /** Runs a script as its provider's shell does. */
 function shell(script: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
   return run(["bash", "-eo", "pipefail", "-c", script], { cwd, env: { ...process.env, ...env } });

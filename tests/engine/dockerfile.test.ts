@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { startFront, type Front } from "../../local/registryFront";
+import type { Front } from "../../local/registryFront";
 import { requireLogin } from "./basicAuth";
 import { createProject, environment, type Project, type RunResult } from "./harness";
+import { startRegistryFront } from "./appProject";
 
 // What a user sees of a Dockerfile that gives another platform's image than planned. One Image for linux/amd64 and linux/arm64, of which
 // this machine's builder emulates one. unit/dockerfile holds what is found, and what isn't.
@@ -15,13 +15,7 @@ const both = ["linux/amd64", "linux/arm64"];
 const { baseImage, builder } = environment();
 
 beforeAll(async () => {
-  const { registry } = environment();
-  front = await startFront({
-    port: 0,
-    upstream: registry.upstream,
-    key: readFileSync(registry.key, "utf8"),
-    cert: readFileSync(registry.certificate, "utf8"),
-  });
+  front = await startRegistryFront();
   project = await createProject({ name: "dockerfile", program: program({}) });
   project.write("app/RELEASE", "release one");
 });

@@ -1,6 +1,5 @@
 import {
   DescribeServicesCommand,
-  DescribeTaskDefinitionCommand,
   ECSClient,
   ListClustersCommand,
   ListTasksCommand,
@@ -15,6 +14,7 @@ import {
   ecr,
   expectHonest,
   position,
+  deployedService,
 } from "./awsProject";
 
 // A service of ECS through its life: the tasks are real containers, made by the emulator from its own registry. Each test goes on
@@ -38,19 +38,16 @@ const target = async () => (await app.project.outputs()).ecs as Ecs;
 
 /** What ECS runs: the revision's image and platform, and how many tasks. */
 async function running() {
-  const { clusterArn: cluster, serviceName } = await target();
-  const { services } = await ecs.send(
-    new DescribeServicesCommand({ cluster, services: [serviceName] }),
-  );
-  const taskDefinition = services?.[0]?.taskDefinition;
-  const described = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+  const where = await target();
+  const { clusterArn: cluster, serviceName } = where;
+  const { service, task } = await deployedService(where);
   const { taskArns } = await ecs.send(
     new ListTasksCommand({ cluster, serviceName, desiredStatus: "RUNNING" }),
   );
   return {
-    image: described.taskDefinition?.containerDefinitions?.[0]?.image,
-    cpu: described.taskDefinition?.runtimePlatform?.cpuArchitecture,
-    taskDefinition,
+    image: task?.containerDefinitions?.[0]?.image,
+    cpu: task?.runtimePlatform?.cpuArchitecture,
+    taskDefinition: service?.taskDefinition,
     tasks: taskArns?.length,
   };
 }

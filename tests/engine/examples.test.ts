@@ -17,20 +17,32 @@ function folder(from: string, to: string): Record<string, string> {
   return Object.fromEntries(names.map((name) => [path.join(to, name), read(`${from}/${name}`)]));
 }
 
+/** The first program that a page shows. */
+function firstProgram(page: string): string {
+  const [, program] = /```ts\n([^]*?)```/.exec(read(page)) ?? [];
+  if (program === undefined) throw new Error(`${page} shows no program`);
+  return program;
+}
+
 // App, Image, its one platform, index, gate, HostTarget, pull and release.
 const one = { ...NOTHING, create: 8 };
 
-it("examples/host is previewed: one platform, which follows from the architecture", async () => {
-  const project = await createProject({
-    name: "multiarch-host",
+/** An example that builds examples/web. */
+const projectOf = (name: string, config: Record<string, unknown> = {}) =>
+  createProject({
+    name: `multiarch-${name}`,
     program: "",
-    files: { ...folder("examples/host", ""), ...folder("examples/web", "../web") },
+    files: { ...folder(`examples/${name}`, ""), ...folder("examples/web", "../web") },
     config: {
       registryAddress: environment().registry.address,
-      repository: "examples/host",
+      repository: `examples/${name}`,
       builder: JSON.stringify({ name: environment().builder }),
+      ...config,
     },
   });
+
+it("examples/host is previewed: one platform, which follows from the architecture", async () => {
+  const project = await projectOf("host");
   const { output, summary } = await project.preview();
   expect(output).toContain("platforms: linux/amd64 (host.architecture)");
   expect(output).toContain("building linux/amd64 natively on builder");
@@ -47,21 +59,21 @@ it("examples/host is previewed: one platform, which follows from the architectur
   await project.dispose();
 });
 
+it("examples/caddy is previewed: an app that only the host itself reaches (what Caddy does with it is faults/swap.test.ts's matter)", async () => {
+  const project = await projectOf("caddy");
+  expect((await project.preview()).summary).toEqual(one);
+  await project.dispose();
+  const [, port] = /host: (\d+)/.exec(read("examples/caddy/index.ts"))!;
+  expect(read("examples/caddy/Caddyfile")).toContain(`{$UPSTREAM:127.0.0.1:${port}}`);
+});
+
 it("examples/ssh is previewed without a connection: three commands for each service on each host", async () => {
   const hostKey =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWMUlaUdDcjSJ7Aa3h2x8fBzLq5kNc1ZBM5nHhbxW9k";
-  const project = await createProject({
-    name: "multiarch-ssh",
-    program: "",
-    files: { ...folder("examples/ssh", ""), ...folder("examples/web", "../web") },
-    config: {
-      registryAddress: environment().registry.address,
-      repository: "examples/ssh",
-      builder: JSON.stringify({ name: environment().builder }),
-      hosts: {
-        one: { address: "203.0.113.7", hostKey },
-        two: { address: "203.0.113.8", hostKey },
-      },
+  const project = await projectOf("ssh", {
+    hosts: {
+      one: { address: "203.0.113.7", hostKey },
+      two: { address: "203.0.113.8", hostKey },
     },
   });
   await project.pulumi(["config", "set", "--secret", "sshKey", "an OPENSSH PRIVATE KEY-----"]);
@@ -77,11 +89,58 @@ it("examples/ssh is previewed without a connection: three commands for each serv
   await project.dispose();
 });
 
-/** The programs in the README, in their order. */
-const programs = () =>
-  [...read("README.md").matchAll(/```ts\n([^`]*new multiarch\.App[^`]*)```/g)].map(
-    ([, program]) => program,
+it("examples/promotion is previewed: one stack builds for both architectures, the other runs that by reference", async () => {
+  const hostKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWMUlaUdDcjSJ7Aa3h2x8fBzLq5kNc1ZBM5nHhbxW9k";
+  const staging = await createProject({
+    name: "multiarch-staging",
+    program: "",
+    files: {
+      ...folder("examples/promotion/staging", ""),
+      ...folder("examples/promotion/staging/app", "app"),
+    },
+    config: {
+      registryAddress: environment().registry.address,
+      repository: "examples/promotion",
+      builder: JSON.stringify({ name: environment().builder }),
+    },
+  });
+  const production = await createProject({
+    name: "multiarch-production",
+    program: "",
+    files: folder("examples/promotion/production", ""),
+    config: {
+      staging: "organization/multiarch-staging/test",
+      hosts: { one: { address: "203.0.113.7", hostKey } },
+    },
+  });
+  await production.pulumi(["config", "set", "--secret", "sshKey", "an OPENSSH PRIVATE KEY-----"]);
+  const built = await staging.preview();
+  expect(built.output).toContain(
+    "platforms: linux/amd64 (host.architecture, image.platforms), linux/arm64 (image.platforms)",
   );
+
+  // What an `up` of staging leaves, in the backend that production reads.
+  const state = path.join(path.dirname(production.directory), "state");
+  const env = { PULUMI_BACKEND_URL: `file://${state}` };
+  const web = {
+    urn: "urn:pulumi:test::multiarch-staging::multiarch:index:App::web",
+    imageUri: `${environment().registry.address}/examples/promotion@sha256:${"a".repeat(64)}`,
+    url: "http://127.0.0.1:8080",
+  };
+  staging.write("index.ts", `export const web = ${JSON.stringify(web)};`);
+  await staging.pulumi(["stack", "init", "test"], { env });
+  await staging.up({ env });
+
+  const { output, events } = await production.preview();
+  expect(output).toContain("platforms: linux/arm64 (host.architecture)");
+  expect(output).toContain(`testedAt: "${web.url}"`);
+  const types = events.map(({ op, type }) => `${op} ${type}`);
+  expect(types).toContain("create command:remote:Command");
+  expect(types.join()).not.toContain("docker-build");
+  await production.dispose();
+  await staging.dispose();
+});
 
 /** What each example on AWS is planned for, and what it makes there. */
 it.each([
@@ -131,17 +190,17 @@ it.each([
   await project.dispose();
 });
 
-it("the program in the README for AWS is previewed as it stands there", async () => {
-  const program = programs()[1];
+it("the first program of docs/aws.md is previewed as it stands there", async () => {
+  const program = firstProgram("docs/aws.md");
   expect(program).toContain("nightly");
   const project = await createProject({
-    name: "readme-aws",
+    name: "docs-aws",
     program: "",
     files: {
       ...folder("examples/web", "app"),
-      "index.ts": program!,
-      "package.json": `{ "name": "readme-aws", "main": "index.ts" }`,
-      "Pulumi.yaml": "name: readme-aws\nruntime: nodejs\nmain: index.ts\n",
+      "index.ts": program,
+      "package.json": `{ "name": "docs-aws", "main": "index.ts" }`,
+      "Pulumi.yaml": "name: docs-aws\nruntime: nodejs\nmain: index.ts\n",
     },
     config: environment().aws.config,
   });
@@ -152,22 +211,23 @@ it("the program in the README for AWS is previewed as it stands there", async ()
   await project.dispose();
 });
 
-it("the program in the README is previewed as it stands there", async () => {
-  const program = programs()[0];
-  expect(program).toBeDefined();
+it.each([
+  ["README.md", "linux/arm64 (host.architecture)"],
+  ["docs/getting-started.md", "linux/amd64 (host.architecture)"],
+])("the first program of %s is previewed as it stands there", async (page, platforms) => {
   const project = await createProject({
-    name: "readme",
+    name: "docs-host",
     program: "",
     files: {
       ...folder("examples/web", "app"),
-      "index.ts": program!,
-      "package.json": `{ "name": "readme", "main": "index.ts" }`,
-      "Pulumi.yaml": "name: readme\nruntime: nodejs\nmain: index.ts\n",
+      "index.ts": firstProgram(page),
+      "package.json": `{ "name": "docs-host", "main": "index.ts" }`,
+      "Pulumi.yaml": "name: docs-host\nruntime: nodejs\nmain: index.ts\n",
     },
     config: { registryPassword: "none" },
   });
   const { output, summary } = await project.preview();
-  expect(output).toContain("platforms: linux/amd64 (host.architecture)");
+  expect(output).toContain(`platforms: ${platforms}`);
   expect(summary).toEqual(one);
   await project.dispose();
 });

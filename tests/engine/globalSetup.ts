@@ -9,6 +9,7 @@ import type { Config } from "jest";
 import { ensureAws } from "../../local/aws";
 import { ensureEnvironment } from "../../local/environment";
 import { which } from "../../local/exec";
+import { ensureLanguages } from "../../local/languages";
 import { consoleLog, type Log } from "../../local/log";
 import { canInstall, installPackages } from "../../local/packages";
 
@@ -17,7 +18,11 @@ export default async function globalSetup(config: GlobalConfig): Promise<void> {
   const log = consoleLog();
   await installTestPrograms(log);
   const environment = await ensureEnvironment(log);
-  const aws = usesAws(config) ? await ensureAws(log, environment) : undefined;
+  const aws = uses(config, /awsProject"|tellAwsChanges|environment\(\)\.aws/)
+    ? await ensureAws(log, environment)
+    : undefined;
+  // Built once, and here: a first time takes longer than a test may.
+  if (uses(config, /prepareLanguages/)) await ensureLanguages(log);
   process.env.MULTIARCH_TEST_ENVIRONMENT = JSON.stringify({ ...environment, aws });
 }
 
@@ -34,13 +39,12 @@ type GlobalConfig = Pick<Config, "rootDir"> & {
   testPathPatterns?: { patterns: readonly string[] };
 };
 
-/** Whether a test file that is going to run talks of AWS: by these words, which it can't do without. */
-function usesAws({ testPathPatterns }: GlobalConfig): boolean {
+/** Whether a test file that is going to run needs something: told by words that it can't do without. */
+function uses({ testPathPatterns }: GlobalConfig, words: RegExp): boolean {
   const patterns = testPathPatterns?.patterns ?? [];
-  return fs
-    .readdirSync(__dirname)
-    .filter((name) => name.endsWith(".test.ts"))
-    .map((name) => path.join(__dirname, name))
+  return [__dirname, path.join(__dirname, "../changes")]
+    .flatMap((folder) => fs.readdirSync(folder).map((name) => path.join(folder, name)))
+    .filter((file) => file.endsWith(".test.ts"))
     .filter((file) => patterns.length === 0 || patterns.some((text) => new RegExp(text).test(file)))
-    .some((file) => /"\.\/awsProject"|environment\(\)\.aws/.test(fs.readFileSync(file, "utf8")));
+    .some((file) => words.test(fs.readFileSync(file, "utf8")));
 }

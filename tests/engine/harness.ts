@@ -102,6 +102,12 @@ export interface RunningCommand {
   done: Promise<RunResult>;
 }
 
+/** What a run built or would build: images and indexes, without those that leave the state. */
+export const built = ({ events }: RunResult): string[] =>
+  events
+    .filter(({ op, type }) => type.startsWith("docker-build:") && !["same", "delete"].includes(op))
+    .map(({ op, name }) => `${op} ${name}`);
+
 export interface Resource {
   urn: string;
   type: string;
@@ -118,12 +124,20 @@ export interface ProjectOptions {
   files?: Record<string, string>;
   /** Stack config; a key without a namespace is the project's own. */
   config?: Record<string, unknown>;
+  /** For every command of the project. */
+  env?: Record<string, string>;
 }
 
 export type Project = Awaited<ReturnType<typeof createProject>>;
 
 /** Makes the project and its stack. Call `dispose()` when done with it. */
-export async function createProject({ name, program, files = {}, config = {} }: ProjectOptions) {
+export async function createProject({
+  name,
+  program,
+  files = {},
+  config = {},
+  env = {},
+}: ProjectOptions) {
   const { env: environmentVariables, pulumi } = environment();
   const base = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), `multiarch-${name}-`));
   const directory = path.join(base, "project");
@@ -140,6 +154,7 @@ export async function createProject({ name, program, files = {}, config = {} }: 
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DEBUG_COMMANDS: "true", // or there is no --event-log
     [MARKER]: base,
+    ...env,
   };
   // What jest sets for its own workers is none of the program's business.
   delete baseEnv.NODE_OPTIONS;
@@ -180,7 +195,7 @@ export async function createProject({ name, program, files = {}, config = {} }: 
     const limit = options.timeout ?? 180;
     const done = new Promise<RunResult>((resolve, reject) => {
       const timer = setTimeout(() => {
-        sweep(base);
+        sweep(directory);
         reject(new Error(`pulumi ${args[0]} ran for more than ${limit} s:\n${output()}`));
       }, limit * 1000);
       child.on("error", reject);
@@ -231,7 +246,7 @@ export async function createProject({ name, program, files = {}, config = {} }: 
   /** Destroys what there is, as far as that goes, and leaves nothing behind. */
   async function dispose(): Promise<void> {
     open.delete(dispose);
-    sweep(base);
+    sweep(directory);
     const file = path.join(base, "state/.pulumi/stacks", name, `${STACK}.json`);
     if (fs.existsSync(file) && fs.readFileSync(file, "utf8").includes('"urn"')) {
       for (const args of [
@@ -241,7 +256,7 @@ export async function createProject({ name, program, files = {}, config = {} }: 
         await launch([...args, "--yes"], { timeout: 120 }).done.catch(() => undefined);
       }
     }
-    sweep(base);
+    sweep(directory);
     fs.rmSync(base, { recursive: true, force: true });
   }
   open.add(dispose);
@@ -287,16 +302,28 @@ export async function createProject({ name, program, files = {}, config = {} }: 
   };
 }
 
-/** Ends every process that this project started and that still runs, plugins and scripts too. */
-function sweep(base: string): void {
-  for (const pid of fs.readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+/** Every process that the project in this folder has started and that still runs: programs, plugins and scripts. */
+export function processesOf(directory: string): { pid: number; command: string }[] {
+  const base = path.dirname(directory);
+  return fs.readdirSync("/proc").flatMap((entry) => {
     try {
+      const pid = Number(entry);
       const variables = fs.readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-      if (variables.includes(`${MARKER}=${base}`)) {
-        process.kill(Number(pid), "SIGKILL");
-      }
+      const command = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      return variables.includes(`${MARKER}=${base}`) ? [{ pid, command }] : [];
     } catch {
-      // Gone meanwhile, or somebody else's.
+      return []; // No process, gone meanwhile, or somebody else's.
+    }
+  });
+}
+
+/** Ends them. */
+export function sweep(directory: string): void {
+  for (const { pid } of processesOf(directory)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // Gone meanwhile.
     }
   }
 }

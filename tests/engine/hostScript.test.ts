@@ -4,7 +4,15 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -597,13 +605,16 @@ describe("pull", () => {
       ...{ TMPDIR, DOCKER_CONFIG, MULTIARCH_REGISTRY_USERNAME: "robot" },
       MULTIARCH_REGISTRY_PASSWORD: secret,
     });
+    // What a killed run left goes, and what one has that is under way stays.
+    const [left, other] = [`multiarch.${2 ** 22 + 1}.abcdef`, `multiarch.${process.pid}.abcdef`];
+    for (const folder of [left, other]) mkdirSync(join(TMPDIR, folder));
     const refused = await sh("pull", text, { env: login("wrong") });
     const accepted = await sh("pull", text, { env: login(password) });
     front.close();
     expect(refused).toMatchObject({ code: 1 });
     expect(refused.stderr).toContain(`the registry ${address} refused the credentials`);
     expect(accepted).toMatchObject({ code: 0 });
-    expect(readdirSync(TMPDIR)).toEqual([]);
+    expect(readdirSync(TMPDIR)).toEqual([other]);
     rmSync(TMPDIR, { recursive: true });
     await docker("rmi", reference);
   });

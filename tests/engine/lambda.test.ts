@@ -1,5 +1,4 @@
 import {
-  GetAliasCommand,
   GetFunctionCommand,
   GetFunctionUrlConfigCommand,
   LambdaClient,
@@ -12,6 +11,7 @@ import {
   digestOf,
   expectHonest,
   position,
+  liveVersion,
 } from "./awsProject";
 
 // A function of Lambda through its life, on the emulated AWS: what Lambda is then set to run is asked of its API. The emulator doesn't
@@ -29,20 +29,7 @@ const target = async () =>
   (await app.project.outputs()).lambda as { functionName: string; version: string; url: string };
 
 /** What the alias that callers use points at. */
-async function live() {
-  const { functionName } = await target();
-  const { FunctionVersion } = await lambda.send(
-    new GetAliasCommand({ FunctionName: functionName, Name: "live" }),
-  );
-  const { Configuration, Code } = await lambda.send(
-    new GetFunctionCommand({ FunctionName: functionName, Qualifier: FunctionVersion }),
-  );
-  return {
-    version: FunctionVersion,
-    architectures: Configuration?.Architectures,
-    image: Code?.ImageUri,
-  };
-}
+const live = async () => liveVersion((await target()).functionName);
 
 it("the first up builds, verifies, and gives Lambda the platform's own digest, never the index", async () => {
   const preview = await app.project.preview();

@@ -1,9 +1,8 @@
 /** Images that are built elsewhere, joined or copied; images without an index; attestations that come along. */
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
 import { type AppProject, createApp, docker, registry } from "./appProject";
 import { environment } from "./harness";
+import { runDocker } from "./dockerClient";
 
 let app: AppProject;
 const both = ["linux/amd64", "linux/arm64"];
@@ -15,7 +14,7 @@ beforeAll(async () => {
 
 /** What a CI's runner does: a build for one platform, pushed by its digest. */
 async function buildElsewhere(platform: string, repository: string, ...more: string[]) {
-  const { env, builder, baseImage } = environment();
+  const { builder, baseImage } = environment();
   const name = `${app.front.address}/${repository}`;
   const output = `type=image,name=${name},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true`;
   const args = [
@@ -28,22 +27,18 @@ async function buildElsewhere(platform: string, repository: string, ...more: str
     "--progress=plain",
   ];
   const metadata = `${app.project.directory}/metadata.json`;
-  await promisify(execFile)(
-    environment().docker,
-    [
-      ...[
-        ...args,
-        "--build-arg",
-        `BASE=${baseImage}`,
-        "--output",
-        output,
-        "--metadata-file",
-        metadata,
-      ],
-      ...[...more, `${app.project.directory}/app`],
+  await runDocker([
+    ...[
+      ...args,
+      "--build-arg",
+      `BASE=${baseImage}`,
+      "--output",
+      output,
+      "--metadata-file",
+      metadata,
     ],
-    { env: { ...process.env, ...env } },
-  );
+    ...[...more, `${app.project.directory}/app`],
+  ]);
   const { "containerimage.digest": digest } = JSON.parse(readFileSync(metadata, "utf8")) as Record<
     string,
     string

@@ -1,6 +1,14 @@
 /** What is made on the machine that runs Pulumi, beside the push: the image in its engine, and tarballs. */
 import { execFileSync } from "node:child_process";
-import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { which } from "../../local/exec";
 import { consoleLog } from "../../local/log";
@@ -130,4 +138,25 @@ it("a tarball that can't be written is told with its field, and leaves no half o
   const run = await app.project.up({ expectFailure: true });
   expect(run.output).toMatch(/image\.tarball: .*(ENOTDIR|EEXIST)/);
   expect(existsSync(file("flat/web.tar.part"))).toBe(false);
+});
+
+it("on a full disk the run fails with a sentence, the tarball that was there stays, and the next run with room makes it", async () => {
+  const disk = file("full");
+  mkdirSync(disk);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]);
+  try {
+    writeFileSync(join(disk, "web.tar"), "an earlier one");
+    app.set(settings({ load: { tag }, tarball: { path: "./full/web.tar" } }));
+    const failed = await app.project.up({ expectFailure: true });
+    expect(failed.output).toMatch(/image\.tarball: .*no space left on device/);
+    expect(failed.output).not.toMatch(/^\s+at /m);
+    expect(readdirSync(disk)).toEqual(["web.tar"]);
+    expect(readFileSync(join(disk, "web.tar"), "utf8")).toBe("an earlier one");
+    expect(await app.page()).toContain("release two");
+  } finally {
+    execFileSync("umount", [disk]);
+  }
+  const run = await app.project.up();
+  expect(run.output).toContain("full/web.tar holds");
+  expect(run.output).not.toContain("building");
 });

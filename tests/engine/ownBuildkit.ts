@@ -13,10 +13,18 @@ import { freePort } from "./appProject";
 export interface OwnBuildkit {
   /** `unix://…`, or `tcp://…` with TLS. */
   readonly endpoint: string;
+  /** SIGKILL, as an OOM killer sends it. What it has built stays. */
+  kill(): Promise<void>;
+  /** Starts it again after that. */
+  start(): Promise<void>;
+  /** A new one in its place, with nothing on its disk. */
+  renew(): Promise<void>;
   stop(): Promise<void>;
 }
 
 interface Options {
+  /** The size of the disk that it keeps everything on, as mount's option has it: `64m`. It frees nothing by itself then. */
+  disk?: string;
   /** The platform that it lists first, as a machine of that architecture does. */
   platform?: string;
   /** Whether it finds out what the kernel emulates. Without, it offers what is its own and `platform`. */
@@ -32,21 +40,14 @@ export async function startBuildkit(options: Options): Promise<OwnBuildkit> {
   const { tls } = options;
   const endpoint = tls ? `tcp://127.0.0.1:${await freePort()}` : `unix://${join(folder, "s.sock")}`;
   const config = join(folder, "buildkitd.toml");
+  const root = join(folder, "root");
   const runc = which("runc") ?? which("crun");
   writeFileSync(
     config,
-    `[worker.oci]\n  enabled = true\n  binary = ${JSON.stringify(runc)}\n[worker.containerd]\n  enabled = false\n`,
+    `[worker.oci]\n  enabled = true\n  gc = ${!options.disk}\n  binary = ${JSON.stringify(runc)}\n[worker.containerd]\n  enabled = false\n`,
   );
   const command = [
-    ...[
-      programs.buildkitd!,
-      "--config",
-      config,
-      "--root",
-      join(folder, "root"),
-      "--addr",
-      endpoint,
-    ],
+    ...[programs.buildkitd!, "--config", config, "--root", root, "--addr", endpoint],
     ...(options.platform ? ["--oci-worker-platform", options.platform] : []),
     ...(tls ? ["--tlscacert", tls.ca, "--tlscert", tls.server, "--tlskey", tls.serverKey] : []),
   ];
@@ -58,7 +59,17 @@ export async function startBuildkit(options: Options): Promise<OwnBuildkit> {
   const wrapper = options.emulated ? [] : ["unshare", "--mount", "sh", "-c", mount, "sh"];
   const [program, ...args] = [...wrapper, ...command] as [string, ...string[]];
   const env = { ...process.env, TMPDIR: temporary };
-  const child = spawn(program, args, { stdio: "ignore", env });
+  const launch = () => spawn(program, args, { stdio: "ignore", env });
+  const mountDisk = () => {
+    if (!options.disk) return;
+    mkdirSync(root, { recursive: true });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${options.disk}`, "none", root]);
+  };
+  const unmountDisk = () => {
+    if (options.disk) execFileSync("umount", ["--recursive", "--lazy", root]);
+  };
+  mountDisk();
+  let child = launch();
   const client = tls
     ? ["--tlscacert", tls.ca, "--tlscert", tls.client, "--tlskey", tls.clientKey].concat([
         "--tlsservername",
@@ -74,11 +85,38 @@ export async function startBuildkit(options: Options): Promise<OwnBuildkit> {
       return Promise.resolve(undefined);
     }
   };
-  if (!(await waitFor(asked, 30_000))) {
-    await end(child, folder);
+  const stop = async () => {
+    await end(child);
+    unmountDisk();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const started = async () => {
+    if (await waitFor(asked, 30_000)) return;
+    await stop();
     throw new Error("BuildKit didn't start");
-  }
-  return { endpoint, stop: () => end(child, folder) };
+  };
+  await started();
+  return {
+    endpoint,
+    async kill() {
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGKILL");
+      await gone;
+    },
+    start() {
+      child = launch();
+      return started();
+    },
+    async renew() {
+      await end(child);
+      unmountDisk();
+      rmSync(root, { recursive: true, force: true });
+      mountDisk();
+      child = launch();
+      return started();
+    },
+    stop,
+  };
 }
 
 /** Paths of PEM files, and the name that they are for. */
@@ -177,14 +215,18 @@ export async function startSshd(): Promise<OwnSshd> {
       return Promise.resolve(undefined);
     }
   };
+  const stop = async () => {
+    await end(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
   if (!(await waitFor(answers, 20_000))) {
-    await end(child, folder);
+    await stop();
     throw new Error("sshd didn't start");
   }
-  return { address, bin: at("bin"), stop: () => end(child, folder) };
+  return { address, bin: at("bin"), stop };
 }
 
-async function end(child: ChildProcess, folder: string): Promise<void> {
+async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
@@ -192,7 +234,6 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
     await gone;
     clearTimeout(late);
   }
-  rmSync(folder, { recursive: true, force: true });
 }
 
 /** The smallest program for riscv64: it ends with code 0. */

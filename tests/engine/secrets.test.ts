@@ -1,13 +1,12 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
-import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { type Front, startFront } from "../../local/registryFront";
-import { createApp, docker, get, type AppProject } from "./appProject";
+import type { Front } from "../../local/registryFront";
+import { createApp, docker, get, type AppProject, startRegistryFront } from "./appProject";
 import { requireLogin } from "./basicAuth";
 import { environment } from "./harness";
+import { runDocker } from "./dockerClient";
 
 // A string that stands nowhere else for each kind of secret, and a look into every place where one could have been left.
 
@@ -71,18 +70,10 @@ const commandLines = new Set<string>();
 let sampler: NodeJS.Timeout;
 
 beforeAll(async () => {
-  const { registry, baseImage, docker: client, env } = environment();
-  baseFront = await startFront({
-    port: 0,
-    upstream: registry.upstream,
-    key: readFileSync(registry.key, "utf8"),
-    cert: readFileSync(registry.certificate, "utf8"),
-  });
+  baseFront = await startRegistryFront();
   app = await createApp("secrets");
   const base = `${baseFront.address}/${app.repository}-base:1`;
-  await promisify(execFile)(client, ["buildx", "imagetools", "create", "--tag", base, baseImage], {
-    env: { ...process.env, ...env },
-  });
+  await runDocker(["buildx", "imagetools", "create", "--tag", base, environment().baseImage]);
   requireLogin(baseFront, { username: "reader", password: secrets.pull });
   requireLogin(app.front, { username: "writer", password: secrets.push });
   app.project.write("app/Dockerfile", dockerfile);

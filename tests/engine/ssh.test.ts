@@ -1,15 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { type AppProject, createApp, docker, freePort, get } from "./appProject";
-import { environment, type RunResult } from "./harness";
+import { type AppProject, createApp, docker, finishedImage, freePort, get } from "./appProject";
+import { lineOf } from "../changes/changes";
+import { built, environment, type RunResult } from "./harness";
+import { startProxy, type Proxy } from "./proxy";
 import {
   type KeyPair,
-  type Line,
   makeKey,
   removeFolder,
   type SshServer,
   sshFolder,
-  startLine,
   startSshd,
 } from "./sshServer";
 
@@ -23,8 +23,10 @@ let key: KeyPair;
 let nextKey: KeyPair;
 let server: SshServer;
 let bastion: SshServer;
-let line: Line;
+let line: Proxy;
 let app: AppProject;
+/** The first release. */
+let first: string;
 
 beforeAll(async () => {
   [hostKey, otherHostKey, key, nextKey] = ["host", "other", "key", "next"].map((name) =>
@@ -32,14 +34,14 @@ beforeAll(async () => {
   ) as [KeyPair, KeyPair, KeyPair, KeyPair];
   server = await startSshd(folder, hostKey, [key]);
   bastion = await startSshd(folder, hostKey, [key, nextKey]);
-  line = await startLine(server.port);
+  line = await startProxy(server.port);
   app = await createApp("ssh", settings());
 });
 afterAll(async () => {
   await server.restart(hostKey, [key, nextKey]);
-  line.close(false);
+  line.set(undefined);
   await app.dispose();
-  line.stop();
+  await line.close();
   await server.stop();
   await bastion.stop();
   removeFolder(folder);
@@ -83,6 +85,7 @@ it("is deployed to as this machine is: pulled, found healthy, and served on the 
   );
   expect(await app.page()).toBe("release one on x86_64");
   expect(await app.project.outputs()).toMatchObject({ url: "" });
+  first = (await app.project.outputs()).imageUri as string;
   const { text } = await app.project.state();
   expect(text).not.toContain("PRIVATE KEY");
   const secretLine = execFileSync("sed", ["-n", "3p", key.file], { encoding: "utf8" }).trim();
@@ -90,11 +93,11 @@ it("is deployed to as this machine is: pulled, found healthy, and served on the 
 });
 
 it("is left alone by a run that changes nothing, which looks whether the container still runs", async () => {
-  const before = line.count();
+  const before = line.count;
   const run = await app.project.up(given(key));
   expect(changes(run)).toEqual([]);
   expect(run.output).not.toContain("warning");
-  expect(line.count()).toBe(before + 1);
+  expect(line.count).toBe(before + 1);
 });
 
 it("on which something else runs than the last up released is told by the next run, with the command that releases it again", async () => {
@@ -113,6 +116,22 @@ it("gets the next release, and keeps the one before, stopped", async () => {
   expect(changes(run).join()).not.toContain("removal");
   expect(await app.page()).toBe("release two on x86_64");
   expect(app.containers()).toEqual(["ssh-test-web running", "ssh-test-web-previous exited"]);
+});
+
+it("goes back to an earlier release by its digest, without a build, and forward again", async () => {
+  const later = (await app.project.outputs()).imageUri as string;
+  app.set({ ...settings(), imageCode: finishedImage(first) });
+  const preview = await app.project.preview(given(key));
+  expect(lineOf(preview)).toMatch(
+    /^takes \S+@sha256:[0-9a-f]{12} as it is; nothing is built; host: released in place: /,
+  );
+  const run = await app.project.up(given(key));
+  expect(built(run)).toEqual([]);
+  expect(await app.page()).toBe("release one on x86_64");
+  app.set(settings());
+  await app.project.up(given(key));
+  expect(await app.page()).toBe("release two on x86_64");
+  expect((await app.project.outputs()).imageUri).toBe(later);
 });
 
 it("that shows another host key is refused, and warned of by runs that change nothing; the release serves on", async () => {
@@ -141,23 +160,34 @@ it("that doesn't know the key refuses it, with the field's path and the user; th
   expect(await app.page()).toBe("release two on x86_64");
 });
 
+it("that hangs, and so takes connections and says nothing, is told of instead of waited for; the release serves on", async () => {
+  line.set({ silent: true });
+  const run = await app.project.up({ ...given(key), expectFailure: true });
+  expect(words(run)).toContain(
+    `host.ssh.hosts.one.address: 127.0.0.1:${line.port} takes connections and says nothing`,
+  );
+  expect(run.seconds).toBeLessThan(40);
+  line.set(undefined);
+  expect(await app.page()).toBe("release two on x86_64");
+});
+
 it("that can't be reached fails in a few seconds, between pull and release too: the old release serves, and the next up finishes", async () => {
-  line.close(true);
+  line.set({ refuse: true });
   const refused = await app.project.up({ ...given(key), expectFailure: true });
   const sentence = `host.ssh.hosts.one.address: no SSH server can be reached at 127.0.0.1:${line.port}`;
   expect(words(refused)).toContain(sentence);
   expect(refused.seconds).toBeLessThan(25);
-  line.close(false);
+  line.set(undefined);
 
   const up = app.project.start("up", given(key));
   await up.waitFor("pulling ");
-  line.close(true);
+  line.set({ refuse: true });
   const lost = await up.done;
   expect(lost.code).not.toBe(0);
   expect(words(lost)).toContain(sentence);
   expect(changes(lost)).toContain("create-replacement web-one-pull");
   expect(await app.page()).toBe("release two on x86_64");
-  line.close(false);
+  line.set(undefined);
 
   await app.project.up(given(key));
   expect(await app.page()).toBe("release three on x86_64");
@@ -303,13 +333,13 @@ it("under another address is another host: released there first, then removed wh
 it("that is gone when the app moves away fails the up with its address, after the new host serves; once it is back the next up removes what it had", async () => {
   app.set(settings());
   await app.project.up(given(nextKey));
-  line.close(true);
+  line.set({ refuse: true });
   app.set(direct("127.0.0.2"));
   const gone = await app.project.up({ ...given(nextKey), expectFailure: true });
   expect(words(gone)).toContain(`no SSH server can be reached at 127.0.0.1:${line.port}`);
   expect(await app.page()).toMatch(/^release \w+ on x86_64$/);
   expect(words(gone)).toContain("if the host is gone for good, `pulumi state delete`");
-  line.close(false);
+  line.set(undefined);
   const back = await app.project.up(given(nextKey));
   expect(changes(back)).toEqual([
     "delete-replaced web-one-removal",

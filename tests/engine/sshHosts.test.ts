@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { type AppProject, createApp, docker } from "./appProject";
 import { encodeLogin, type Login, requireLogin } from "./basicAuth";
 import { environment, type RunResult } from "./harness";
+import { startProxy, type Proxy } from "./proxy";
 import {
   type KeyPair,
-  type Line,
   makeKey,
   removeFolder,
   type SshServer,
   sshFolder,
-  startLine,
   startSshd,
 } from "./sshServer";
 
@@ -27,7 +26,7 @@ const name = "ssh-two-test-web";
 let key: KeyPair;
 let keys: KeyPair[];
 let servers: SshServer[];
-let lines: Line[];
+let lines: Proxy[];
 let app: AppProject;
 
 beforeAll(async () => {
@@ -51,14 +50,14 @@ exec ${environment().docker} "$@"
     await startSshd(folder, keys[0]!, [key]),
     await startSshd(folder, keys[1]!, [key], tools),
   ];
-  lines = await Promise.all(servers.map(({ port }) => startLine(port)));
+  lines = await Promise.all(servers.map(({ port }) => startProxy(port)));
   app = await createApp("ssh-two");
   requireLogin(app.front, login);
   set(["a", "b"]);
 });
 afterAll(async () => {
   await app.dispose();
-  for (const line of lines) line.stop();
+  for (const line of lines) await line.close();
   for (const server of servers) await server.stop();
   removeFolder(folder);
 });
@@ -171,14 +170,14 @@ it("a password that was rotated is no change", async () => {
 
 it("a release that isn't healthy stops at the first host: the second isn't even asked, and both serve on", async () => {
   const before = serving();
-  const asked = lines[1]!.count();
+  const asked = lines[1]!.count;
   set(["a", "b"], `command: ["/bin/false"]`);
   const { output } = await app.project.up({ ...given(renewed), expectFailure: true });
   expect(output).toContain("the new release isn't healthy: it ended with exit code 1");
   expect(output).toContain("the release before serves, as it did");
   expect(output).toContain('Process exited with status 1: running "sh -s -- release":');
   expect(serving()).toEqual(before);
-  expect(lines[1]!.count()).toBe(asked);
+  expect(lines[1]!.count).toBe(asked);
 });
 
 it("the next image is pulled on both with the login of that day", async () => {

@@ -123,52 +123,6 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/** A line to a server that the test cuts, or closes for those who come later. */
-export interface Line {
-  readonly port: number;
-  /** Connections that came so far. */
-  readonly count: () => number;
-  /** Ends every connection that there is. */
-  cut(): void;
-  /** From now on everybody new is turned away, or let in again. */
-  close(closed: boolean): void;
-  stop(): void;
-}
-
-export async function startLine(to: number): Promise<Line> {
-  const open = new Set<net.Socket>();
-  let count = 0;
-  let closed = false;
-  const server = net.createServer((socket) => {
-    if (closed) return socket.resetAndDestroy();
-    count++;
-    const target = net.connect(to, "127.0.0.1");
-    for (const [from, into] of [
-      [socket, target],
-      [target, socket],
-    ] as const) {
-      open.add(from);
-      from.pipe(into);
-      from.on("error", () => undefined);
-      from.on("close", () => {
-        open.delete(from);
-        into.destroy();
-      });
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as net.AddressInfo).port,
-    count: () => count,
-    cut: () => open.forEach((socket) => socket.resetAndDestroy()),
-    close: (value) => (closed = value),
-    stop: () => {
-      open.forEach((socket) => socket.destroy());
-      server.close();
-    },
-  };
-}
-
 /** Removes what a test made. */
 export const removeFolder = (folder: string): void =>
   rmSync(folder, { recursive: true, force: true });

@@ -7,6 +7,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,10 +34,12 @@ beforeAll(() => {
     filter: (source) => !left.includes(relative(checkout, source)),
   });
   symlinkSync(join(checkout, "node_modules"), join(copy, "node_modules"));
+  // A lockfile newer than what is installed has `npm ci` empty that folder: through the link, the checkout's own.
+  utimesSync(join(copy, "package-lock.json"), 0, 0);
   edit("Pulumi.yaml", (text) => text.replace(/^name: .*$/m, `name: ${project}`));
 });
 afterAll(async () => {
-  if (processes().length > 0) await npm("down");
+  if (processes().length > 0) await npm("run down");
   rmSync(base, { recursive: true, force: true });
 });
 
@@ -47,8 +50,11 @@ function edit(file: string, change: (text: string) => string): void {
   writeFileSync(join(copy, file), after);
 }
 
-/** Starts an npm script as a shell does: with a process group of its own. */
-function begin(script: string) {
+/** Commands that were run to their end, and with success. */
+const ran = new Set<string>();
+
+/** Starts a command of the README, `start` or `run preview -- --diff`, as a shell does: with a process group of its own. */
+function begin(command: string) {
   const { env, baseImage } = environment();
   const variables: NodeJS.ProcessEnv = {
     ...process.env,
@@ -59,7 +65,7 @@ function begin(script: string) {
   // What jest sets for its own workers.
   delete variables.NODE_OPTIONS;
   delete variables.NODE_ENV;
-  const child = spawn("npm", ["run", script], { cwd: copy, env: variables, detached: true });
+  const child = spawn("npm", command.split(" "), { cwd: copy, env: variables, detached: true });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -80,16 +86,17 @@ function begin(script: string) {
       let ended = false;
       void done.then(() => (ended = true));
       while (!output.includes(text)) {
-        if (ended) throw new Error(`npm run ${script} ended without "${text}":\n${output}`);
+        if (ended) throw new Error(`npm ${command} ended without "${text}":\n${output}`);
         await new Promise((next) => setTimeout(next, 50));
       }
     },
   };
 }
 
-async function npm(script: string): Promise<string> {
-  const { code, output } = await begin(script).done;
-  if (code !== 0) throw new Error(`npm run ${script} ended with ${code}:\n${output}`);
+async function npm(command: string): Promise<string> {
+  const { code, output } = await begin(command).done;
+  if (code !== 0) throw new Error(`npm ${command} ended with ${code}:\n${output}`);
+  ran.add(`npm ${command}`);
   return output;
 }
 
@@ -149,7 +156,7 @@ it("a start that is killed with all its processes in the middle of a build is ma
 it("a preview after the target's architecture was edited shows what would change, and changes nothing", async () => {
   const before = containers();
   edit("Pulumi.local.yaml", (text) => text.replace(/(:architecture:).*/, `$1 ${other}`));
-  const output = await npm("preview");
+  const output = await npm("run preview");
   expect(output).toContain(
     other === "arm64"
       ? "platforms: linux/amd64 (image.platforms), linux/arm64 (host.architecture, image.platforms)"
@@ -160,18 +167,53 @@ it("a preview after the target's architecture was edited shows what would change
   expect(await get(port())).toContain("<h1>third release</h1>");
 });
 
+it("a preview with --diff and any other command of Pulumi run in the same environment", async () => {
+  const output = await npm("run preview -- --diff");
+  expect(output).toMatch(/^ +~ multiarch:index:App: \(update\)/m);
+  expect(output).toContain(other === "arm64" ? `"arm64"` : `"x86_64"`);
+  expect(await npm("run pulumi -- stack output")).toMatch(/^ +url +http:/m);
+  edit("Pulumi.local.yaml", (text) =>
+    text.replace(/(:architecture:).*/, `$1 ${process.arch === "x64" ? "x86_64" : "arm64"}`),
+  );
+});
+
+it.each([
+  ["ecs", "aws:ecs:Service web created"],
+  ["ec2", "aws:ssm:Association web-release created"],
+  ["lambda", "aws:lambda:Alias web-alias created"],
+  ["host", "command:local:Command web created"],
+])("a start with --target %s moves the app there", async (target, made) => {
+  const output = await npm(`start -- --target ${target}`);
+  expect(output).toContain(`+  ${made}`);
+  expect(output).toContain("What to try next");
+});
+
 it("down removes the container and stops what was started, and nothing else; a second one finds nothing to do", async () => {
   expect(containers()).not.toEqual([]);
   expect(processes().length).toBeGreaterThanOrEqual(3);
-  const output = await npm("down");
-  expect(output).toContain("stopped: the registry, the builder\n");
+  const output = await npm("run down");
+  expect(output).toContain("stopped: the AWS emulators, the registry, the builder\n");
   expect(containers()).toEqual([]);
   expect(processes()).toEqual([]);
   await expect(get(port())).rejects.toThrow();
   // The engine was there before.
   expect(docker(environment().env, "version", "--format", "{{.Server.Os}}")).toBe("linux");
 
-  const again = await npm("down");
+  const again = await npm("run down");
   expect(again).toContain("nothing is deployed");
   expect(again).toContain("nothing was running");
+});
+
+it("every command of the README was run here, but for those that other tests run", () => {
+  const text = readFileSync(join(checkout, "README.md"), "utf8");
+  const named = [...text.matchAll(/`(npm [^`]+)`/g)].map(([, command]) => command!);
+  const elsewhere = [
+    "npm test", // this very run
+    ...["npm pack", "npm install @pulumi/pulumi PATH/multiarch-0.1.0.tgz"], // package.test.ts
+    "npm run pulumi", // with a command behind it, as the README has it
+    "npm test -- changes", // what the README says isn't in here
+    ...["npm run test:faults", "npm run test:fuzz"], // their short forms are in `npm test`
+    "npm run bench", // an hour, with a table as its outcome
+  ];
+  expect(named.filter((command) => !ran.has(command) && !elsewhere.includes(command))).toEqual([]);
 });

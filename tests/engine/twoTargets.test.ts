@@ -1,11 +1,15 @@
-import {
-  DescribeServicesCommand,
-  DescribeTaskDefinitionCommand,
-  ECSClient,
-} from "@aws-sdk/client-ecs";
 import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { ListImagesCommand } from "@aws-sdk/client-ecr";
-import { type AwsApp, changes, client, createAwsApp, digestOf, ecr } from "./awsProject";
+import {
+  type AwsApp,
+  changes,
+  client,
+  createAwsApp,
+  digestOf,
+  ecr,
+  deployedService,
+  type EcsService,
+} from "./awsProject";
 
 // One image on machines of two architectures, and a second service of the same image.
 
@@ -20,22 +24,12 @@ beforeAll(async () => {
   app = await createAwsApp("two", targets);
 });
 
-interface Ecs {
-  clusterArn: string;
-  serviceName: string;
-}
-
-async function task({ clusterArn: cluster, serviceName }: Ecs) {
-  const ecs = client("ecs", ECSClient);
-  const { services } = await ecs.send(
-    new DescribeServicesCommand({ cluster, services: [serviceName] }),
-  );
-  const taskDefinition = services?.[0]?.taskDefinition;
-  const found = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+async function task(where: EcsService) {
+  const { service, task: found } = await deployedService(where);
   return {
-    cpu: found.taskDefinition?.runtimePlatform?.cpuArchitecture,
-    image: found.taskDefinition?.containerDefinitions?.[0]?.image?.split("@")[1],
-    running: services?.[0]?.runningCount,
+    cpu: found?.runtimePlatform?.cpuArchitecture,
+    image: found?.containerDefinitions?.[0]?.image?.split("@")[1],
+    running: service?.runningCount,
   };
 }
 
@@ -52,8 +46,8 @@ it("an x86_64 instance and an arm64 service make two platforms, built once, each
   ).toEqual(["create Image web-linux-amd64", "create Image web-linux-arm64"]);
   const outputs = await app.project.outputs();
   const arm = { cpu: "ARM64", image: await digestOf(app, "linux/arm64"), running: 1 };
-  expect(await task(outputs.ecs as Ecs)).toEqual(arm);
-  expect(await task(outputs.nightly as Ecs)).toEqual(arm);
+  expect(await task(outputs.ecs as EcsService)).toEqual(arm);
+  expect(await task(outputs.nightly as EcsService)).toEqual(arm);
   const { instanceIds } = outputs.ec2 as { instanceIds: string[] };
   const { Reservations } = await client("ec2", EC2Client).send(
     new DescribeInstancesCommand({ InstanceIds: instanceIds }),
@@ -87,7 +81,7 @@ it("keepReleases tags what the stack runs, after its targets run it", async () =
   const { imageUri } = await app.project.outputs();
   const repositoryName = (imageUri as string).split("@")[0]!.split("/")[1];
   const { imageIds } = await ecr().send(new ListImagesCommand({ repositoryName }));
-  const live = imageIds?.find(({ imageTag }) => imageTag === "live-web-test");
+  const live = imageIds?.find(({ imageTag }) => imageTag === "live-two-web-test");
   expect(live?.imageDigest).toBe((imageUri as string).split("@")[1]);
 });
 

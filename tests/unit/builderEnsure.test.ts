@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { BuilderArgs } from "../../components/builders/builderArgs";
@@ -86,9 +94,9 @@ it("a builder that isn't there is made, started, recorded, and not selected", as
   expect(calls("bootstrap")).toEqual(["docker buildx inspect --bootstrap multi"]);
   expect(calls("--use")).toEqual([]);
   expect(said.join("\n")).toMatch(/made builder "multi".*\nstarting builder "multi"/);
-  expect(await removeCreated()).toEqual([`removed builder "multi"`]);
+  expect((await removeCreated()).lines).toEqual([`removed builder "multi"`]);
   expect(has("instance")).toBe(false);
-  expect(await removeCreated()).toEqual([]);
+  expect((await removeCreated()).lines).toEqual([]);
 });
 
 it("a preview makes and starts nothing", async () => {
@@ -113,7 +121,7 @@ it("where another process was quicker, its builder is taken, and isn't recorded 
   write("status", "inactive");
   expect(await ensureBuilder(multi, place())).toMatchObject({ state: "ready" });
   expect(calls("bootstrap")).toHaveLength(1);
-  expect(await removeCreated()).toEqual([]);
+  expect((await removeCreated()).lines).toEqual([]);
   expect(has("instance")).toBe(true);
 });
 
@@ -136,7 +144,7 @@ it("an engine that refuses is told with its own words", async () => {
   await expect(ensureBuilder(multi, place())).rejects.toThrow(
     /^image\.builder: builder "multi" \(docker-container\) can't be made \(failed to initialize .*no\.sock\); /,
   );
-  expect(await removeCreated()).toEqual([]);
+  expect((await removeCreated()).lines).toEqual([]);
 });
 
 it("a start that fails is told with its own words", async () => {
@@ -151,10 +159,16 @@ it("a start that fails is told with its own words", async () => {
   );
 });
 
+it("a record that was cut short is passed over, and stops no other", async () => {
+  mkdirSync(join(folder, "buildx", "multiarch"), { recursive: true });
+  writeFileSync(join(folder, "buildx", "multiarch", "builder-half.json"), `{"kind":"buil`);
+  expect(await removeCreated()).toEqual({ lines: [], left: false });
+});
+
 it("what was made anew by somebody else in the meantime isn't removed", async () => {
   await ensureBuilder(multi, place());
   write("instance", "remote");
-  expect(await removeCreated()).toEqual([
+  expect((await removeCreated()).lines).toEqual([
     `builder "multi" stays: it was made anew or changed by somebody else`,
   ]);
   expect(has("instance")).toBe(true);
@@ -164,13 +178,15 @@ it("what is gone already is said, and what can't be asked stays for the next tim
   await ensureBuilder(multi, place());
   rmSync(join(folder, "docker"));
   process.env.PATH = folder;
-  expect(await removeCreated()).toEqual([`builder "multi" stays: there is no docker command`]);
+  expect((await removeCreated()).lines).toEqual([
+    `builder "multi" stays: there is no docker command`,
+  ]);
   process.env.PATH = [folder, real.PATH].join(delimiter);
   write("docker", fakeDocker);
   chmodSync(join(folder, "docker"), 0o755);
   rmSync(join(folder, "instance"));
-  expect(await removeCreated()).toEqual([`builder "multi" is gone already`]);
-  expect(await removeCreated()).toEqual([]);
+  expect((await removeCreated()).lines).toEqual([`builder "multi" is gone already`]);
+  expect((await removeCreated()).lines).toEqual([]);
 });
 
 describe("emulators", () => {
@@ -188,7 +204,10 @@ describe("emulators", () => {
     const engine = "docker --host ssh://me@far run --privileged --rm tonistiigi/binfmt";
     expect(calls("privileged")).toEqual([`${engine} --install zz9`]);
     expect(calls("update-binfmts")).toEqual([]);
-    expect(await removeCreated()).toEqual([`removed builder "multi"`, "unregistered qemu-zz9"]);
+    expect((await removeCreated()).lines).toEqual([
+      `removed builder "multi"`,
+      "unregistered qemu-zz9",
+    ]);
     expect(calls("uninstall")).toEqual([`${engine} --uninstall qemu-zz9`]);
   });
 

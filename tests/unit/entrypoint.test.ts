@@ -20,6 +20,9 @@ import {
 } from "./entrypointImage";
 import { FakeRegistry } from "./fakeRegistry";
 
+// Compressing large layers takes long on a busy machine.
+jest.setTimeout(60_000);
+
 let registry: FakeRegistry;
 beforeEach(async () => {
   registry = await FakeRegistry.start();

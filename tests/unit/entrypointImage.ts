@@ -103,7 +103,8 @@ export async function readFrom(
 ) {
   const options = { total: 3000, request: 1000, idle };
   const held = await inspect(registry.reference(digest), {}, options);
-  const { codes, ...rest } = await readCode(held.images, held.registry, given);
+  const without = 'set verify.depth to "manifest"';
+  const { codes, ...rest } = await readCode(held.images, held.registry, without, given);
   return { ...rest, code: held.images.map((image) => codes.get(image.digest)?.code) };
 }
 

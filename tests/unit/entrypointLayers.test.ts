@@ -22,6 +22,9 @@ import {
 } from "./entrypointImage";
 import { answer, FakeRegistry, sha256, types } from "./fakeRegistry";
 
+// Compressing large layers takes long on a busy machine.
+jest.setTimeout(60_000);
+
 /** More than what the network between two processes holds. */
 const little = 12 << 20;
 

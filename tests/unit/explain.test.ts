@@ -51,6 +51,16 @@ const captured: [string, string, RegExp][] = [
     /driver: "docker-container"/,
   ],
   [
+    "a connection that is cut in each try",
+    `${push}: failed to copy: failed to do request: Put "https://registry.example/v2/team/web/blobs/uploads/01a2?digest=sha256%3Afe3a": readfrom tcp 127.0.0.1:58298->127.0.0.1:33935: write tcp 127.0.0.1:58298->127.0.0.1:33935: write: connection reset by peer`,
+    /the connection from builder "big" to registry\.example broke in the middle of a push/,
+  ],
+  [
+    "a connection that is cut in each try, where the connection was closed before it was written to",
+    `${push}: failed to copy: failed to do request: Put "https://registry.example/v2/team/web/blobs/uploads/01a2?digest=sha256%3Afe3a": readfrom tcp 127.0.0.1:58298->127.0.0.1:33935: write tcp 127.0.0.1:58298->127.0.0.1:33935: use of closed network connection`,
+    /the connection from builder "big" to registry\.example broke in the middle of a push/,
+  ],
+  [
     "a registry without OCI images",
     `${push}: unknown: manifest invalid`,
     /refused the manifest of linux\/arm64: it takes no OCI images/,
@@ -193,7 +203,7 @@ it("a registry that refuses an index is told apart from one that refuses images,
   ]) {
     const raw = `creating: publish sha256:1 to registry.example/team/web:sha-1: failed commit on ref "index-sha256:1": unexpected status from PUT request to http://registry.example/v2/team/web/manifests/sha-1: ${end}`;
     expect(explain(raw, { ...place, subject: "the index web" })).toMatch(
-      /it takes no indexes\. With one platform, image\.index: false .*several can't be pushed there, for only an index/,
+      /it takes no indexes\. The image of one platform can do without: image\.index: false .*several can't be pushed there, for only an index/,
     );
   }
 });

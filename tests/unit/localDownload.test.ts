@@ -156,9 +156,12 @@ test("an installed tool of an accepted version is used as it is", async () => {
   expect(requests).toEqual([]);
 });
 
-test.each(Object.values(tools) as Tool[])("$name comes from its official release", async (real) => {
-  const name = real.release.url.slice(real.release.url.lastIndexOf("/") + 1);
-  const members = Object.values(real.release.members ?? {});
+// One of our own is released by nobody.
+const released = (Object.values(tools) as Tool[]).filter(({ release }) => release !== undefined);
+test.each(released)("$name comes from its official release", async (real) => {
+  const release = real.release!;
+  const name = release.url.slice(release.url.lastIndexOf("/") + 1);
+  const members = Object.values(release.members ?? {});
   for (const member of members) {
     mkdirSync(join(work, "release", dirname(member)), { recursive: true });
     writeFileSync(join(work, "release", member), `#!/bin/sh\necho ${member}\n`);
@@ -168,10 +171,8 @@ test.each(Object.values(tools) as Tool[])("$name comes from its official release
     execFileSync("tar", ["-czf", join(work, name), "-C", join(work, "release"), "."]);
   else writeFileSync(join(work, name), "#!/bin/sh\necho alone\n");
   const file = readFileSync(join(work, name));
-  files[real.release.url.replace("https:/", "")] = file;
-  files[real.release.checksums.replace("https:/", "")] = real.release.checksums.includes(
-    "api.github",
-  )
+  files[release.url.replace("https:/", "")] = file;
+  files[release.checksums.replace("https:/", "")] = release.checksums.includes("api.github")
     ? JSON.stringify({ assets: [{ name, digest: `sha256:${sha256(file)}` }] })
     : `${sha256("other")}  other\n${sha256(file)} *${name}\n`;
   const programs = await ensureTool({ ...real, accepts: () => false }, silentLog);

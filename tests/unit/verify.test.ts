@@ -170,9 +170,12 @@ describe("the program", () => {
       downloaded: image.layers[0]!.size,
       warnings: [],
     });
-    const started = await run({ ...settings, depth: "run" }, { PATH: docker });
+    const within = { ...settings, verifyPath: "image.verify" };
+    const started = await run({ ...within, depth: "run" }, { PATH: docker });
     expect(started).toMatchObject({ status: 1, stdout: "" });
-    expect(started.stderr).toContain("there is no docker client on it");
+    expect(started.stderr).toMatch(
+      /^image\.verify\.depth "run" .*there is no docker command.* set image\.verify\.depth to/,
+    );
   });
 
   test("as the Pulumi program loads it, reads no libraries but Node's own", () => {

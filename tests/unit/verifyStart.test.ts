@@ -68,7 +68,7 @@ test("an image is pulled by digest, started apart from everything, and removed",
   expect(calls()).toEqual([
     "version --format {{.Server.Os}}/{{.Server.Arch}}",
     expect.stringMatching(/^ps --all --filter label=multiarch\.verify --format /),
-    `image inspect --format {{.Id}} ${reference}`,
+    `image inspect ${reference}`,
     `pull --quiet --platform linux/arm64 ${reference}`,
     expect.stringMatching(
       new RegExp(
@@ -113,14 +113,14 @@ describe("each fault has its sentence", () => {
 
   test("no client", async () => {
     process.env.PATH = join(folder, "tmp");
-    expect(await refusal(run())).toContain("there is no docker client on it: install Docker, or");
+    expect(await refusal(run())).toContain("there is no docker command): install or start it, or");
   });
 
   test("no engine", async () => {
     client({ version: "echo 'Cannot connect to the Docker daemon at x' >&2; exit 1" });
     expect(await refusal(run())).toBe(
       `verify.depth "run" starts images on the machine that runs Pulumi, and no container engine answers there ` +
-        `(Cannot connect to the Docker daemon at x): start it, or set verify.depth to "entrypoint"`,
+        `(Cannot connect to the Docker daemon at x): install or start it, or set verify.depth to "entrypoint"`,
     );
   });
 
@@ -173,12 +173,22 @@ describe("credentials", () => {
   test("reach the client by a helper, and are in no file and no argument", async () => {
     client({ pull, run: "exit 1" });
     // The engine of the user's own context.
-    writeFileSync(join(folder, "docker", "config.json"), `{ "currentContext": "mine" }`);
+    const auths = {
+      "https://index.docker.io/v1/": { auth: Buffer.from("hub:canary-hub").toString("base64") },
+      "ghcr.io": { identitytoken: "canary-token" },
+      "registry.test": { auth: Buffer.from("old:canary-old").toString("base64") },
+    };
+    const config = { currentContext: "mine", auths };
+    writeFileSync(join(folder, "docker", "config.json"), JSON.stringify(config));
     await refusal(run({}, "linux/amd64", password));
     const seen = readFileSync(join(folder, "seen"), "utf8").trimEnd().split("\n");
     expect(JSON.parse(seen[0]!)).toEqual({
       currentContext: "mine",
-      credHelpers: { "registry.test": "multiarch" },
+      credHelpers: {
+        "https://index.docker.io/v1/": "multiarch",
+        "ghcr.io": "multiarch",
+        "registry.test": "multiarch",
+      },
     });
     expect(seen).toEqual(expect.arrayContaining(["contexts", "docker-credential-multiarch"]));
     expect(JSON.parse(seen.at(-1)!)).toEqual({ Username: "ann", Secret: password });

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import type * as ec2 from "@pulumi/aws/ec2/index.js";
 import * as lb from "@pulumi/aws/lb/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Checker } from "../../check";
+import { show } from "../../errors";
 import { cidrProblems, type Network } from "./network";
 import { securityGroup } from "./securityGroup";
 
@@ -52,15 +54,20 @@ export function loadBalancerProblems(check: Checker, args: unknown, path: string
   check.flag(args.internal, `${path}.internal`);
   healthPathProblem(check, args.healthPath, `${path}.healthPath`);
   const subnets = `${path}.subnetIds`;
-  if (check.list(args.subnetIds, subnets, `["subnet-…", "subnet-…"]`) && args.subnetIds.length < 2)
-    check.add(subnets, "must be in two availability zones at least", "name two subnets or more");
+  if (check.list(args.subnetIds, subnets, `["subnet-…", "subnet-…"]`)) {
+    if (args.subnetIds.length < 2)
+      check.add(subnets, "must be in two availability zones at least", "name two subnets or more");
+    args.subnetIds.forEach((id, index) =>
+      check.text(id ?? null, `${subnets}[${index}]`, `"subnet-…"`),
+    );
+  }
   if (
     check.text(args.certificateArn, `${path}.certificateArn`, `"arn:aws:acm:…"`) &&
     !/^arn:[a-z-]+:(acm|iam):/.test(args.certificateArn)
   ) {
     check.add(
       `${path}.certificateArn`,
-      `${JSON.stringify(args.certificateArn)} is no ARN of a certificate`,
+      `${show(args.certificateArn)} is no ARN of a certificate`,
       `write "arn:aws:acm:region:account:certificate/…"`,
     );
   }
@@ -68,7 +75,7 @@ export function loadBalancerProblems(check: Checker, args: unknown, path: string
 
 export function healthPathProblem(check: Checker, value: unknown, path: string): void {
   if (!check.text(value, path, `"/health"`) || /^\/[\x21-\x7e]*$/.test(value)) return;
-  check.add(path, `${JSON.stringify(value)} is no path`, `write "/health"`);
+  check.add(path, `${show(value)} is no path`, `write "/health"`);
 }
 
 /** What a target registers with, and the address in front of it. */
@@ -92,6 +99,9 @@ export function loadBalancer(
 ): Balanced {
   const { network, targetType, tags, certificateArn } = args;
   const ports = certificateArn === undefined ? [80] : [80, 443];
+  // AWS takes 32 characters, of which the provider's own ending has 8.
+  const hash = createHash("sha256").update(name).digest("hex");
+  const short = name.length > 21 ? `${name.slice(0, 12)}-${hash.slice(0, 8)}` : name;
   const group = securityGroup(
     `${name}-lb`,
     {
@@ -103,7 +113,7 @@ export function loadBalancer(
     opts,
   );
   const balancer = new lb.LoadBalancer(
-    `${name}-lb`,
+    `${short}-lb`,
     {
       loadBalancerType: "application",
       internal: args.internal ?? false,
@@ -116,7 +126,7 @@ export function loadBalancer(
     { ...opts, replaceOnChanges: ["securityGroups"] },
   );
   const targetGroup = new lb.TargetGroup(
-    `${name}-lb`,
+    `${short}-lb`,
     {
       vpcId: network.vpcId,
       // A default that nobody takes, for each target is registered with its port; and another one would be another, empty group.

@@ -1,6 +1,7 @@
 import * as ec2 from "@pulumi/aws/ec2/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Checker } from "../../check";
+import { show } from "../../errors";
 import { isLater } from "../../check";
 
 /** Where a target's machines are. */
@@ -76,7 +77,7 @@ export function cidrProblems(check: Checker, cidrs: unknown, path: string): void
     }
     check.add(
       `${path}[${index}]`,
-      `${JSON.stringify(block)} is no block of addresses`,
+      `${show(block)} is no block of addresses`,
       `write "203.0.113.0/24", or "0.0.0.0/0" for everybody`,
     );
   });

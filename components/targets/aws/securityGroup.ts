@@ -9,7 +9,7 @@ export interface Ingress {
   readonly from?: ec2.SecurityGroup;
 }
 
-/** A security group that lets in what is stated and nothing else, and lets out everything: pulls, logs, the app's own calls. */
+/** A security group that lets in what is stated and nothing else, and lets out everything over IPv4: pulls, logs, the app's own calls. */
 export function securityGroup(
   name: string,
   args: {

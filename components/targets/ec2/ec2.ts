@@ -7,11 +7,12 @@ import * as iam from "@pulumi/aws/iam/index.js";
 import * as lb from "@pulumi/aws/lb/index.js";
 import * as ssm from "@pulumi/aws/ssm/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { announced } from "../../announcement";
 import { describeProblems } from "../../errors";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { type Architecture, spellings } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName } from "../../scope";
+import { fieldPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
@@ -55,11 +56,13 @@ export class Ec2Target extends pulumi.ComponentResource {
   constructor(name: string, args: Ec2TargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, ec2Problems(args, ""));
     const architecture = ec2Architecture(args)!;
-    super("multiarch:index:Ec2Target", name, recordedTarget(args, architecture), opts);
+    const recorded = recordedTarget(args, architecture);
+    super("multiarch:index:Ec2Target", name, recorded, announced("ec2", name, recorded, opts));
     const place: Place = {
       target: this,
       name,
       scoped: scopedName(name, opts?.parent),
+      unique: uniqueName(name, opts?.parent, "Ec2Target"),
       path: (field) => fieldPath(opts?.parent, "ec2", field),
       architecture,
     };
@@ -89,6 +92,7 @@ interface Place {
   readonly name: string;
   /** The name together with the components around it. */
   readonly scoped: string;
+  readonly unique: string;
   readonly path: (field: string) => string;
   readonly architecture: Architecture;
 }
@@ -142,7 +146,7 @@ const hostPortOf = (args: Ec2Args): number | undefined =>
     : (args.hostPort ?? (args.loadBalancer === undefined ? 80 : args.containerPort));
 
 function makeInstances(
-  { target, name, scoped, path, architecture }: Place,
+  { target, name, unique, path, architecture }: Place,
   args: Ec2Args,
   profile: iam.InstanceProfile,
   policies: pulumi.Resource[],
@@ -194,7 +198,7 @@ function makeInstances(
         ignoreChanges: ["userData", ...(args.ami === undefined ? ["ami"] : [])],
         // Another group is one of another VPC, to which no instance can move.
         replaceOnChanges: ["vpcSecurityGroupIds"],
-        hooks: beforeChange(`machine of EC2 ${scoped} (${at + 1})`, async ({ newInputs }) => {
+        hooks: beforeChange(`machine of EC2 for ${unique} (${at + 1})`, async ({ newInputs }) => {
           const given = (newInputs as { ami?: unknown } | undefined)?.ami;
           const own = args.ami !== undefined && typeof given === "string" ? given : undefined;
           await confirmMachine(target, { instanceType, ami: own, architecture }, path);
@@ -207,7 +211,7 @@ function makeInstances(
 
 /** The release on all instances, one after another; another one for each change, for SSM's provider waits for new ones only. */
 function makeRelease(
-  { target, name, scoped, path, architecture }: Place,
+  { target, name, scoped, unique, path, architecture }: Place,
   args: Ec2Args,
   given: {
     image: TargetImage;
@@ -262,7 +266,7 @@ function makeRelease(
       customTimeouts: { create: `${minutes + 5}m` },
       hooks: joinHooks(
         beforeChange(
-          `environment of EC2 ${scoped}`,
+          `environment of EC2 for ${unique}`,
           refuseReadableSecrets(
             args.environment,
             {
@@ -275,14 +279,15 @@ function makeRelease(
           ),
         ),
         beforeChange(
-          `instances of EC2 ${scoped}`,
+          `instances of EC2 for ${unique}`,
           async ({ newInputs }) => {
             const [first] = (newInputs as { targets: { values: string[] }[] }).targets;
             await awaitManaged(target, first!.values);
           },
           false,
         ),
-        explainFailure(`release of EC2 ${scoped}`, target, async () => {
+        explainFailure(`release of EC2 for ${unique}`, target, async (raw, { failedOperation }) => {
+          if (failedOperation === "delete" || !/waiting for|timeout/i.test(raw)) return undefined;
           const [all, at] = await settled(pulumi.all([pulumi.all(ids), region]));
           const shown = all.map(
             (id) =>

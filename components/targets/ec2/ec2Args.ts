@@ -99,7 +99,7 @@ export interface Ec2Args extends NetworkArgs, AwsEnvironmentArgs {
   /** ARNs of further policies for the instance's role, such as one for `kms:Decrypt` where `secrets` have a key of yours. */
   policyArns?: pulumi.Input<string>[];
   /**
-   * Minutes that `up` waits for a release on all instances, their start included.
+   * Minutes that `up` waits for a release, from when the instances run until the last of them has it, one after another.
    * @default 20
    */
   releaseTimeout?: number;

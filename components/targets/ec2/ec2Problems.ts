@@ -129,7 +129,7 @@ function checkContainer(check: Checker, args: Fields, path: string, at: At): voi
   const { health, command, user, volumes, memory, strategy, release, stopTimeout } = args;
   const port = args.containerPort;
   const container = { command, user, volumes, memory, strategy, release, stopTimeout };
-  if (isFields(health) && "path" in health && port === undefined) {
+  if (isFields(health) && health.path !== undefined && port === undefined) {
     check.add(
       at("health.path"),
       "needs a port to ask on, and there is none",

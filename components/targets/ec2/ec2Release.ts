@@ -1,3 +1,4 @@
+import { ecrAddress } from "../../registry/ecr";
 import type { Architecture } from "../../platform";
 import {
   type HostIdentity,
@@ -46,9 +47,7 @@ export function releaseCommands(release: Ec2Release): string[] {
     resolved: names,
   };
   const pull = pullSettings(identity, settings.image, architecture, undefined);
-  const host = /^(?:\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?=\/)/.exec(
-    settings.image,
-  );
+  const ecr = ecrAddress(settings.image);
   return [
     `# multiarch: ${settings.image}`,
     "set -eu",
@@ -57,11 +56,11 @@ export function releaseCommands(release: Ec2Release): string[] {
     '  { echo "the instance could not be set up; cloud-init says: $said" >&2; exit 1; }; fi',
     // SSM's agent sets no HOME, and the engine's client wants one.
     "export HOME=${HOME:-/root}",
-    ...(host === null
+    ...(ecr === undefined
       ? []
       : [
           "MULTIARCH_REGISTRY_USERNAME=AWS",
-          `MULTIARCH_REGISTRY_PASSWORD=$(aws ecr get-login-password --region ${host[1]!})`,
+          `MULTIARCH_REGISTRY_PASSWORD=$(aws ecr get-login-password --region ${ecr.region})`,
           "export MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD",
         ]),
     `script=$(${decoded(script)})`,
@@ -71,7 +70,10 @@ export function releaseCommands(release: Ec2Release): string[] {
       `resolved_${name}=$(${secretCommand(secrets[name]!, region)})`,
       `export resolved_${name}`,
     ]),
-    run(releaseSettings(identity, settings, [], problems, machine), "release"),
+    run(
+      releaseSettings(identity, problems ? { image: "" } : settings, [], problems, machine),
+      "release",
+    ),
     run(pull, "forget"),
   ];
 }

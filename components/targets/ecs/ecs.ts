@@ -3,10 +3,12 @@ import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import * as ecs from "@pulumi/aws/ecs/index.js";
 import * as iam from "@pulumi/aws/iam/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { besides } from "../../hosting";
+import { announced } from "../../announcement";
 import { beforeChange, explainFailure, settled } from "../../hooks";
 import { type Architecture, spellings, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName } from "../../scope";
+import { fieldPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
@@ -50,8 +52,10 @@ export class EcsTarget extends pulumi.ComponentResource {
   constructor(name: string, args: EcsTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, ecsProblems(args, ""));
     const architecture = statedArchitecture(args)!;
-    super("multiarch:index:EcsTarget", name, recordedTarget(args, architecture), opts);
+    const recorded = recordedTarget(args, architecture);
+    super("multiarch:index:EcsTarget", name, recorded, announced("ecs", name, recorded, opts));
     const path = (field: string) => fieldPath(opts?.parent, "ecs", field);
+    const unique = uniqueName(name, opts?.parent, "EcsTarget");
     warnOfSize(this, args, path);
 
     const image = targetImage(this, name, args, architecture);
@@ -89,7 +93,7 @@ export class EcsTarget extends pulumi.ComponentResource {
         // Revisions cost nothing, and ECS rolls back to the one before: what may still run is not deleted.
         retainOnDelete: true,
         hooks: beforeChange(
-          `environment of ECS ${scopedName(name, opts?.parent)}`,
+          `environment of ECS for ${unique}`,
           refuseReadableSecrets(
             args.environment,
             { command: args.command, user: args.user },
@@ -107,8 +111,13 @@ export class EcsTarget extends pulumi.ComponentResource {
       container,
       architecture,
       dependsOn: roles.policies,
-      explain: explainFailure(`service of ECS ${scopedName(name, opts?.parent)}`, this, async () =>
-        failedService(await settled(this.logsCommand)),
+      explain: explainFailure(
+        `service of ECS for ${unique}`,
+        this,
+        async (raw, { failedOperation }) =>
+          failedOperation !== "delete" && /waiting for|circuit breaker/i.test(raw)
+            ? failedService(await settled(this.logsCommand))
+            : undefined,
       ),
     });
     this.clusterArn = pulumi.output(cluster);
@@ -157,10 +166,9 @@ function makeRoles(
   const role = (suffix: string) =>
     new iam.Role(`${name}-${suffix}`, { assumeRolePolicy, tags: args.tags }, opts);
   const [execution, task] = [role("execution"), role("task")];
-  const secrets = pulumi.all([
-    ...Object.values(args.secrets ?? {}),
-    ...[args.pullSecretArn ?? []].flat(),
-  ]);
+  const secrets = pulumi
+    .all([...Object.values(args.secrets ?? {}), args.pullSecretArn])
+    .apply((arns) => arns.filter((arn) => arn !== undefined));
   const start = new iam.RolePolicy(
     `${name}-execution`,
     {
@@ -221,9 +229,10 @@ function containerDefinitions(
       }),
       ...(args.command !== undefined && { command: args.command }),
       ...(args.user !== undefined && { user: args.user }),
-      ...(args.pullSecretArn !== undefined && {
-        repositoryCredentials: { credentialsParameter: args.pullSecretArn },
-      }),
+      // What another stack gives may come to nothing, which is none.
+      repositoryCredentials: pulumi
+        .output(args.pullSecretArn)
+        .apply((arn) => arn && { credentialsParameter: arn }),
       ...(health !== undefined && {
         healthCheck: {
           command: ["CMD", ...health.command],
@@ -279,7 +288,8 @@ function makeService(
   const fargate = args.launchType !== EcsLaunchType.Ec2;
   const minutes = `${args.steadyStateTimeout ?? 20}m`;
   const service = new ecs.Service(
-    name,
+    // Another resource, for the provider refuses to change the strategy of a service that is there.
+    args.spot ? `${name}-spot` : name,
     {
       cluster: given.cluster,
       taskDefinition: given.task.arn,
@@ -343,7 +353,7 @@ function confirmRollout(
     { serviceName: service.name, clusterArn: service.cluster },
     { parent: target, dependsOn: [service] },
   );
-  pulumi.all([task.arn, found, logs]).apply(([asked, facts, command]) => {
+  const looked = pulumi.all([task.arn, found, logs]).apply(([asked, facts, command]) => {
     const problem = rolloutProblem(asked, facts, { logs: command });
     if (problem === undefined) return;
     // Feeds no resource, so it is shown as it is; a stack would be none of the user's business.
@@ -351,4 +361,5 @@ function confirmRollout(
     error.stack = error.message;
     throw error;
   });
+  besides(looked);
 }

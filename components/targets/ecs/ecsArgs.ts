@@ -57,7 +57,7 @@ export interface EcsArgs extends NetworkArgs, AwsEnvironmentArgs {
    */
   launchType?: EcsLaunchType;
   /**
-   * Run on spare capacity of Fargate, which is cheaper and is taken away with two minutes' notice.
+   * Run on spare capacity of Fargate, which is cheaper and is taken away with two minutes' notice. A change replaces the service.
    * @default false
    */
   spot?: boolean;

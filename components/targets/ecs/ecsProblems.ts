@@ -66,23 +66,25 @@ function checkContainer(check: Checker, args: Fields, at: At): void {
   check.flag(args.executeCommand, at("executeCommand"));
   check.text(args.user, at("user"), `"1000"`);
   if (args.command !== undefined && !isLater(args.command)) {
-    if (!Array.isArray(args.command))
-      check.add(at("command"), `must be a list, got ${show(args.command)}`, `write ["serve"]`);
+    if (check.list(args.command, at("command"), `["serve"]`))
+      args.command.forEach((word, index) =>
+        check.text(word ?? null, at(`command[${index}]`), `"serve"`),
+      );
   }
   policyArnProblems(check, args.policyArns, at("policyArns"));
   policyArnProblems(check, args.executionPolicyArns, at("executionPolicyArns"));
   const secret = args.pullSecretArn;
-  if (typeof secret === "string" && !(secretArn.test(secret) && secret.includes(":secret:")))
-    check.add(
-      at("pullSecretArn"),
-      "is no ARN of a secret in Secrets Manager",
-      `write "arn:aws:secretsmanager:region:account:secret:…"`,
-    );
+  const example = `"arn:aws:secretsmanager:region:account:secret:…"`;
+  if (
+    check.text(secret, at("pullSecretArn"), example) &&
+    !(secretArn.test(secret) && secret.includes(":secret:"))
+  )
+    check.add(at("pullSecretArn"), "is no ARN of a secret in Secrets Manager", `write ${example}`);
   checkHealth(check, args.health, at);
 }
 
 function checkHealth(check: Checker, health: unknown, at: At): void {
-  if (isFields(health) && "path" in health) {
+  if (isFields(health) && health.path !== undefined) {
     check.add(
       at("health.path"),
       "is asked by nobody: ECS itself runs commands",

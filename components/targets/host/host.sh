@@ -92,11 +92,18 @@ find_engine() { # docker where it is installed, for the release that serves may 
 }
 
 # Pull -------------------------------------------------------------------------------------------------------------
+sweep() { # the folders in $1 that killed runs left: their process is gone
+  find "$1" -maxdepth 1 -type d -name 'multiarch.[0-9]*.??????' 2>/dev/null | while read -r left; do
+    owner_id=${left##*/multiarch.}
+    [ -d "/proc/${owner_id%%.*}" ] || rm -rf "$left" 2>/dev/null
+  done
+}
 # Credentials reach the engine's client by a helper that reads the environment: nothing of them is ever in a file.
 use_credentials() {
   [ -n "${MULTIARCH_REGISTRY_USERNAME:-}" ] || return 0
   for base in "${TMPDIR:-/tmp}" /var/tmp "${HOME:-/}"; do # some hosts mount /tmp without the right to execute
-    directory=$(mktemp -d "$base/multiarch.XXXXXX" 2>/dev/null) || continue
+    sweep "$base"
+    directory=$(mktemp -d "$base/multiarch.$$.XXXXXX" 2>/dev/null) || continue
     helper=$directory/docker-credential-multiarch
     printf '%s\n' '#!/bin/sh' 'escape() { printf %s "$1" | sed '\''s/[\\"]/\\&/g'\''; }' '[ "$1" = get ] || exit 0' \
       'printf '\''{"Username":"%s","Secret":"%s"}\n'\'' "$(escape "$MULTIARCH_REGISTRY_USERNAME")" "$(escape "$MULTIARCH_REGISTRY_PASSWORD")"' >"$helper"
@@ -140,7 +147,7 @@ pull() {
   find_engine
   use_credentials
   fetch
-  built=$(engine image inspect --format '{{.Architecture}}' "$image")
+  built=$(engine image inspect --format '{{.Architecture}}' "$image") || fail "the engine can't tell what the image is for"
   [ "$(architecture_of "$built")" = "$architecture" ] || { explain '' && exit 1; }
   # The tag is the record of what was pulled for this app, and keeps the image from the engine's prune.
   run tag "$image" "localhost/multiarch/$app:${image##*:}" || fail "the image could not be tagged: $said"
@@ -153,7 +160,8 @@ take_lock() { # waits for another run on this host, be it the orphan of a killed
   lock=/tmp/multiarch-$app.lock
   [ ! -w /run/lock ] || lock=/run/lock/multiarch-$app.lock
   (umask 0 && : >>"$lock") 2>/dev/null
-  exec 9<"$lock" || fail "the lock $lock can't be opened"
+  (: <"$lock") 2>/dev/null || fail "the lock $lock can't be opened" # where exec can't, the shell ends by itself
+  exec 9<"$lock"
   since=$(date +%s) told=''
   while ! flock -n 9; do
     waited=$(($(date +%s) - since))
@@ -293,11 +301,14 @@ remove_images() { # $@: tags of this app's images; the digest goes too where no 
   done
 }
 
+# An engine that doesn't answer has not said that there are none.
+list_containers() { listed=$(engine ps --all --quiet --filter "label=multiarch.app=$owner" "$@") || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
 forget() { # the images that no container of this app uses
   find_engine
   take_lock
+  list_containers
   used=' '
-  for container in $(engine ps --all --quiet --filter "label=multiarch.app=$owner"); do
+  for container in $listed; do
     used="$used$(inspect "$container" '{{.Config.Image}}') "
   done
   for tag in $(list_images); do
@@ -364,7 +375,8 @@ release() {
 remove() {
   find_engine
   take_lock
-  for container in $(engine ps --all --quiet --filter "label=multiarch.app=$owner" --filter "label=multiarch.resource=$resource"); do
+  list_containers --filter "label=multiarch.resource=$resource"
+  for container in $listed; do
     stop "$container"
     discard "$container" || fail "a container could not be removed: $said"
   done

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { announced } from "../../announcement";
 import { describeProblems, type Problem } from "../../errors";
+import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
 import { type Architecture, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
@@ -58,14 +60,7 @@ export class HostTarget extends pulumi.ComponentResource {
    * @throws pulumi.RunError with a line for each thing that is wrong with the arguments
    */
   constructor(name: string, args: HostTargetArgs, opts?: pulumi.ComponentResourceOptions) {
-    const problems = hostProblems(args);
-    if ((args?.registry?.username === undefined) !== (args?.registry?.password === undefined))
-      problems.push({
-        path: "registry",
-        what: "has one of username and password",
-        fix: "give both, or neither to use the credentials stored on the host",
-      });
-    refuse(name, problems);
+    refuse(name, hostProblems(args));
 
     const architecture = statedArchitecture(args)!;
     // Credentials change from run to run and are no part of what is asked for.
@@ -74,7 +69,7 @@ export class HostTarget extends pulumi.ComponentResource {
       { ...recordedHost({ ...rest, ssh }), image: source, ref },
       architecture,
     );
-    super("multiarch:index:HostTarget", name, recorded, opts);
+    super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, opts));
     const image = targetImage(this, name, args, architecture, given);
     const registry = { address: given?.address, ...image.access };
     const settings = { ...rest, image: image.ref };
@@ -186,13 +181,13 @@ function deployHere(
 }
 
 /** The containers that a program names on each machine, by its stack: two of one name would replace each other in every run. */
-const claimed = new WeakMap<pulumi.Resource, Set<string>>();
+const claimed = new WeakMap<object, Set<string>>();
 
 function claim({ owner }: HostIdentity, ssh: HostArgs["ssh"], path: string): Problem[] {
-  const stack = pulumi.runtime.getStackResource();
-  if (stack === undefined) return [];
-  const names = claimed.get(stack) ?? new Set();
-  claimed.set(stack, names);
+  const running = program();
+  if (running === undefined) return [];
+  const names = claimed.get(running) ?? new Set();
+  claimed.set(running, names);
   const machines = ssh
     ? Object.values(ssh.hosts).flatMap((host) => placeOf(host) ?? [])
     : ["this machine"];
@@ -256,8 +251,12 @@ function releaseText(
       // Outputs could not be checked before. The script shows what is wrong: a throw here would show a stack.
       const { image, ...host } = known;
       const late = hostProblems(path === "" ? { ref: image, ...host } : host, path);
-      const problems = [...late, ...exposed];
-      const secrets = names.map((secret) => known.environment?.[secret] ?? "");
+      // Values that are secret aren't shown.
+      const shown = late.filter(
+        (one) => !exposed.some(({ path: field }) => one.path.startsWith(field)),
+      );
+      const problems = [...shown, ...exposed];
+      const secrets = names.map((secret) => String(known.environment?.[secret] ?? ""));
       if (problems.length > 0)
         return releaseSettings(
           identity,

@@ -89,7 +89,9 @@ const rules = {
     test: (value) =>
       Array.isArray(value) &&
       value.length > 0 &&
-      value.every((word) => isLater(word) || (typeof word === "string" && !word.includes("\0"))),
+      [...value].every(
+        (word) => isLater(word) || (typeof word === "string" && !word.includes("\0")),
+      ),
   },
 } satisfies Record<string, Rule>;
 
@@ -129,7 +131,22 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
     path === "" ? "environment" : `${path}.environment`,
   );
   containerProblems(checker, args, path);
+  if (path === "") registryProblems(checker, args.registry);
   return checker.problems;
+}
+
+/** Whoever pulls to the host; in an App that is the image's business. */
+function registryProblems(checker: Checker, registry: unknown): void {
+  if (!checker.fields(registry, "registry", ["address", "username", "password"])) return;
+  checker.text(registry.address, "registry.address", `"ghcr.io"`);
+  checker.text(registry.username, "registry.username", `"robot"`);
+  checker.text(registry.password, "registry.password", "a token");
+  if ((registry.username === undefined) !== (registry.password === undefined))
+    checker.add(
+      "registry",
+      "has one of username and password",
+      "give both, or neither to use the credentials stored on the host",
+    );
 }
 
 /** Checks how a container runs on a machine, whoever brings it there. */

@@ -225,7 +225,8 @@ export function hostUrl(args: Pick<HostSettings, "ports" | "health">): string {
   const asked = args.health?.port;
   const port = ports.find((candidate) => candidate.container === asked) ?? ports[0];
   if (port === undefined) return "";
-  const address = port.address ?? "127.0.0.1";
+  // Where it turns out to be no text, the script says so.
+  const address = String(port.address ?? "127.0.0.1");
   const ip = address.includes(":") ? `[${address}]` : address;
   return `http://${reachable(`${ip}:${port.host ?? port.container}`)}`;
 }

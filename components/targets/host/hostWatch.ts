@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
+import { docker, run } from "../../command";
+import { besides } from "../../hosting";
 import { type Look, lookOverSsh } from "./sshLook";
 import { explainSsh, type SshPlace } from "./sshText";
 
@@ -17,21 +18,24 @@ export function watchContainer(
   container: string,
   over?: pulumi.Output<SshPlace>,
 ): void {
-  pulumi.all([release.stdout, pull.urn, over]).apply(async ([stdout, urn, place]) => {
-    const released = containerOf(stdout);
-    if (released === undefined) return;
-    const { running, failure }: Look = place
-      ? await lookOverSsh(place.connection, container)
-      : { running: await runningContainer(container) };
-    if (place && failure === "host key mismatch")
-      await pulumi.log.warn(explainSsh(failure, place)!, component);
-    if (running === undefined || running === released) return;
-    const where = place ? place.connection.host : "this machine";
-    await pulumi.log.warn(
-      `${running === "" ? "nothing runs" : "something else runs"} as ${container} on ${where} than the last up released (a run that was killed, or work by hand): \`pulumi up --replace '${urn}'\` releases it again`,
-      component,
-    );
-  });
+  const looked = pulumi
+    .all([release.stdout, pull.urn, over])
+    .apply(async ([stdout, urn, place]) => {
+      const released = containerOf(stdout);
+      if (released === undefined) return;
+      const { running, failure }: Look = place
+        ? await lookOverSsh(place.connection, container)
+        : { running: await runningContainer(container) };
+      if (place && failure === "host key mismatch")
+        await pulumi.log.warn(explainSsh(failure, place)!, component);
+      if (running === undefined || running === released) return;
+      const where = place ? place.connection.host : "this machine";
+      await pulumi.log.warn(
+        `${running === "" ? "nothing" : "something else than the last up released"} runs as ${container} on ${where} (a run that was killed, or work by hand): \`pulumi up --replace '${urn}'\` releases it again`,
+        component,
+      );
+    });
+  besides(looked);
 }
 
 /** The id in the script's last line; undefined in a preview of a release that is due. */
@@ -41,21 +45,10 @@ function containerOf(stdout: string | undefined): string | undefined {
 
 /** The id of the container that runs here, empty where none does, undefined where no engine answers. */
 async function runningContainer(name: string): Promise<string | undefined> {
-  const format = "{{.State.Running}} {{.Id}}";
-  for (const engine of ["docker", "podman"]) {
-    const answer = await ask(engine, ["container", "inspect", "--format", format, name]);
-    if (answer === undefined) continue;
-    return /^true ([0-9a-f]+)/.exec(answer)?.[1] ?? "";
-  }
-  return undefined;
-}
-
-/** What the engine's client prints, empty where it knows no such container, undefined where it can't be asked. */
-function ask(engine: string, args: string[]): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile(engine, args, { timeout: 3000 }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout.trim());
-      else resolve(/no such container/i.test(stderr) ? "" : undefined);
-    });
-  });
+  const inspect = ["container", "inspect", "--format", "{{.State.Running}} {{.Id}}", name];
+  const asked = await docker(inspect, 3000);
+  // As the host's script does: Podman where there is no Docker, and not where Docker is slow.
+  const { ok, stdout, stderr } = asked.missing ? await run("podman", inspect, 3000) : asked;
+  if (ok) return /^true ([0-9a-f]+)/.exec(stdout)?.[1] ?? "";
+  return /no such container/i.test(stderr) ? "" : undefined;
 }

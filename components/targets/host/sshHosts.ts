@@ -1,9 +1,16 @@
 import * as command from "@pulumi/command/remote/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { explainFailure, settled } from "../../hooks";
+import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { watchContainer } from "./hostWatch";
 import type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./sshArgs";
-import { explainSsh, type SshConnection, type SshEndpoint, type SshPlace } from "./sshText";
+import { isSilent } from "./sshLook";
+import {
+  explainSsh,
+  silentSsh,
+  type SshConnection,
+  type SshEndpoint,
+  type SshPlace,
+} from "./sshText";
 
 /** What is to be done on each host: texts for the stdin of a shell. */
 export interface SshScripts {
@@ -48,19 +55,20 @@ export function deployOverSsh(
     const place = pulumi.interpolate`${at.address}:${at.port ?? 22}`;
     const resource = pulumi.interpolate`${urn}@${place}`;
     const over = known.apply((to): SshPlace => ({ path, host, connection: to }));
+    const idOf = (what: string) => `${what} over SSH (${name}-${host}, ${container})`;
+    const explained = (what: string) =>
+      explainFailure(idOf(what), component, async (raw, failure) => {
+        const place = await settled(over);
+        if (failure.failedOperation !== "delete") return explainSsh(raw, place);
+        // What is deleted may lie on the host before this one.
+        const old = pulumi.output(failure.oldInputs?.connection as SshConnection);
+        return explainSsh(raw, { ...place, connection: await settled(old), leaving: true });
+      });
+    const greeted = (what: string) =>
+      beforeChange(`answer to the ${idOf(what)}`, async () => greeting(await settled(over)), false);
     const options = (what: string) => ({
       parent: component,
-      hooks: explainFailure(
-        `${what} over SSH (${name}-${host}, ${container})`,
-        component,
-        async (raw, failure) => {
-          const place = await settled(over);
-          if (failure.failedOperation !== "delete") return explainSsh(raw, place);
-          // What is deleted may lie on the host before this one.
-          const old = pulumi.output(failure.oldInputs?.connection as SshConnection);
-          return explainSsh(raw, { ...place, connection: await settled(old), leaving: true });
-        },
-      ),
+      hooks: joinHooks(greeted(what), explained(what)),
     });
 
     const pull = new command.Command(
@@ -98,12 +106,19 @@ export function deployOverSsh(
         stdin: scripts.remove(resource),
         triggers: [place],
       },
-      // Of the pull too, by itself: deletes go by what is deleted, and the release isn't.
-      { ...options("removal"), dependsOn: [pull, release] },
+      // Of the pull too, by itself: deletes go by what is deleted, and the release isn't. Until then it asks nothing of the host.
+      { parent: component, hooks: explained("removal"), dependsOn: [pull, release] },
     );
     watchContainer(component, release, pull, container, over);
     before = [release];
   }
+}
+
+/** Throws where the first machine on the way takes a connection and says nothing. */
+async function greeting(place: SshPlace): Promise<void> {
+  const { connection } = place;
+  const first = connection.proxy ?? connection;
+  if (await isSilent(first)) throw new Error(silentSsh(place));
 }
 
 /** The commands that a person runs on the first host, and where that is. */

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import type { Client, ConnectConfig } from "ssh2";
 import { quote } from "./hostSettings";
 import type { SshConnection } from "./sshText";
@@ -23,7 +24,7 @@ export async function lookOverSsh(connection: SshConnection, container: string):
   const work = async (): Promise<Look> => {
     // Loaded here, so that only those who deploy over SSH pay for it.
     const ssh2 = await import("ssh2");
-    const connect = (to: SshConnection, through?: ConnectConfig["sock"]) =>
+    const connectTo = (to: SshConnection, through?: ConnectConfig["sock"]) =>
       new Promise<Client>((resolve, reject) => {
         const client = new ssh2.Client();
         clients.push(client);
@@ -31,8 +32,8 @@ export async function lookOverSsh(connection: SshConnection, container: string):
         client.on("ready", () => resolve(client));
         client.connect({ ...options(to, () => (mismatch = true)), sock: through });
       });
-    const bastion = connection.proxy && (await connect(connection.proxy));
-    const client = await connect(connection, bastion && (await tunnel(bastion, connection)));
+    const bastion = connection.proxy && (await connectTo(connection.proxy));
+    const client = await connectTo(connection, bastion && (await tunnel(bastion, connection)));
     return { running: parse(await output(client, question(container))) };
   };
   try {
@@ -42,6 +43,27 @@ export async function lookOverSsh(connection: SshConnection, container: string):
   } finally {
     for (const client of clients.reverse()) client.destroy();
   }
+}
+
+/**
+ * Whether a server at least greets, as SSH's servers do before anything is asked of them. A machine out of memory takes connections and
+ * says nothing, and the provider would wait for ever. What can't be reached is the provider's to tell.
+ */
+export function isSilent({ host, port }: SshConnection, patience = 15_000): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const tell = (silent: boolean) => {
+      socket.destroy();
+      resolve(silent);
+    };
+    let connected = false;
+    socket.setTimeout(patience, () => tell(connected));
+    socket.on("connect", () => (connected = true));
+    socket
+      .on("data", () => tell(false))
+      .on("error", () => tell(false))
+      .on("close", () => tell(false));
+  });
 }
 
 function options(to: SshConnection, onMismatch: () => void): ConnectConfig {

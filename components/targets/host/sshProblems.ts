@@ -73,8 +73,8 @@ export function sshProblems(checker: Checker, ssh: unknown, path: string): void 
 /** `address:port` of a host where both are known, else undefined. */
 export function placeOf(host: unknown): string | undefined {
   const { address, port } = (isFields(host) ? host : {}) as Fields;
-  return typeof address === "string" && !isLater(port)
-    ? `${address.toLowerCase()}:${String(port ?? 22)}`
+  return typeof address === "string" && (!isGiven(port) || typeof port === "number")
+    ? `${address.toLowerCase()}:${port ?? 22}`
     : undefined;
 }
 

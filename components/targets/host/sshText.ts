@@ -66,15 +66,19 @@ export interface SshPlace {
   readonly leaving?: boolean;
 }
 
+/** What a sentence is told of the machine that it is about. */
+interface Told {
+  readonly machine: string;
+  /** The command that prints its key. */
+  readonly key: string;
+  readonly field: string;
+  readonly user: string;
+  readonly place: SshPlace;
+}
+
 interface Explanation {
   readonly pattern: RegExp;
-  readonly say: (at: {
-    machine: string;
-    key: string;
-    field: string;
-    user: string;
-    place: SshPlace;
-  }) => string;
+  readonly say: (at: Told) => string;
 }
 
 /** The raw texts are those of golang.org/x/crypto/ssh, net, and Pulumi's command provider. The first that fits is said. */
@@ -139,18 +143,27 @@ const explanations: readonly Explanation[] = [
 export function explainSsh(raw: string, place: SshPlace): string | undefined {
   // After the command, the text goes on with what was printed on the host.
   const text = raw.split(/: running "/)[0] ?? "";
+  const found = explanations.find(({ pattern }) => pattern.test(text));
+  return found?.say(toldOf(place, isBastion(text, place.connection)));
+}
+
+/** What to say where the first machine on the way takes a connection and says nothing. */
+export function silentSsh(place: SshPlace): string {
+  const { field, machine } = toldOf(place, place.connection.proxy !== undefined);
+  return `${field}.address: ${machine} takes connections and says nothing: the machine hangs (no memory left, perhaps), or something else than an SSH server listens there`;
+}
+
+function toldOf(place: SshPlace, atBastion: boolean): Told {
   const { connection } = place;
-  const atBastion = isBastion(text, connection);
   const at = atBastion ? connection.proxy! : connection;
   const port = at.port === 22 ? "" : ` -p ${at.port}`;
-  const found = explanations.find(({ pattern }) => pattern.test(text));
-  return found?.say({
+  return {
     machine: `${bracket(at.host)}:${at.port}${!atBastion && connection.proxy ? " behind the bastion" : ""}`,
     key: `ssh-keyscan -t ed25519${port} ${at.host}`,
     field: atBastion ? `${place.path}.bastion` : `${place.path}.hosts.${place.host}`,
     user: at.user,
     place: atBastion ? { ...place, path: `${place.path}.bastion` } : place,
-  });
+  };
 }
 
 /**

@@ -3,10 +3,11 @@ import * as aws from "@pulumi/aws/getRegion.js";
 import * as iam from "@pulumi/aws/iam/index.js";
 import * as lambda from "@pulumi/aws/lambda/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { announced } from "../../announcement";
 import { beforeChange } from "../../hooks";
 import { spellings, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName } from "../../scope";
+import { fieldPath, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, secretStatements, trust } from "../aws/iam";
 import { logGroup, logsCommand } from "../aws/logs";
@@ -48,7 +49,13 @@ export class LambdaTarget extends pulumi.ComponentResource {
   constructor(name: string, args: LambdaTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, lambdaProblems(args, ""));
     const architecture = statedArchitecture(args)!;
-    super("multiarch:index:LambdaTarget", name, recordedTarget(args, architecture), opts);
+    const recorded = recordedTarget(args, architecture);
+    super(
+      "multiarch:index:LambdaTarget",
+      name,
+      recorded,
+      announced("lambda", name, recorded, opts),
+    );
     const path = (field: string) => fieldPath(opts?.parent, "lambda", field);
 
     const image = targetImage(this, name, args, architecture);
@@ -76,7 +83,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
         // Lambda pulls by the policy of the repository, and writes one itself where it finds none.
         dependsOn: [...policies, ...(image.repository ? [image.repository] : [])],
         hooks: beforeChange(
-          `environment of Lambda ${scopedName(name, opts?.parent)}`,
+          `environment of Lambda for ${uniqueName(name, opts?.parent, "LambdaTarget")}`,
           refuseReadableSecrets(
             args.environment,
             {

@@ -134,6 +134,10 @@ function ruleResource(ingress) {
         ReferencedGroupId: inputs.referencedSecurityGroupId?.split("/").pop(),
         ToPort: inputs.toPort,
       };
+      // Tags alone modify no rule.
+      const parts = ["cidrIpv4", "cidrIpv6", "description", "fromPort", "ipProtocol"];
+      parts.push("prefixListId", "referencedSecurityGroupId", "toPort");
+      if (parts.every((part) => inputs[part] === old[part])) return stateOf(context, id, inputs);
       const command = new ec2.ModifySecurityGroupRulesCommand({
         GroupId: inputs.securityGroupId,
         SecurityGroupRules: [{ SecurityGroupRuleId: id, SecurityGroupRule: rule }],

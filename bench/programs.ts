@@ -1,0 +1,88 @@
+import { environment } from "../tests/engine/harness";
+
+/** The programs that are compared, with the same images, containers and ports. */
+
+/** What both programs of a pair have in common. */
+export interface Common {
+  /** `localhost:PORT` of the registry. */
+  readonly address: string;
+  readonly repository: string;
+  /** The host's port of each app. */
+  readonly ports: readonly number[];
+  readonly builder?: string;
+  /** More of the App's `image`. */
+  readonly image?: Readonly<Record<string, unknown>>;
+  /** The App's `host.architecture`. */
+  readonly architecture?: string;
+}
+
+/** Does nothing. */
+export const empty = "export {};\n";
+
+/** One App for each port. */
+export const apps = (common: Common): string =>
+  `import * as multiarch from "multiarch";
+
+for (const [nth, port] of ${JSON.stringify(common.ports)}.entries()) {
+  new multiarch.App(\`web\${nth}\`, {
+    image: ${JSON.stringify(imageOf(common))},
+    host: {
+      architecture: "${common.architecture ?? "x86_64"}",
+      ports: [{ container: 8080, host: port }],
+      health: { path: "/" },
+    },
+  });
+}
+`;
+
+/** An image for linux/amd64 that nothing runs. */
+export const imageOnly = (common: Omit<Common, "ports">): string =>
+  `import * as multiarch from "multiarch";
+
+const image = new multiarch.Image("web", ${JSON.stringify({ ...imageOf(common), platforms: ["linux/amd64"] })});
+export const digest = image.images.apply((all) => all[0]!.digest);
+`;
+
+const imageOf = ({ address, repository, builder, image }: Omit<Common, "ports">) => ({
+  context: "./app",
+  registry: { address, repository },
+  builder: { name: builder ?? environment().builder },
+  buildArgs: { BASE: environment().baseImage },
+  ...image,
+});
+
+/** What a user would write with docker-build and command: an image, an index, and \`docker run\`. */
+export const byHand = ({ address, repository, ports, builder }: Common): string =>
+  `import * as command from "@pulumi/command";
+import * as dockerBuild from "@pulumi/docker-build";
+import * as pulumi from "@pulumi/pulumi";
+
+const repository = "${address}/${repository}";
+for (const [nth, port] of ${JSON.stringify(ports)}.entries()) {
+  const cache = \`\${repository}:cache-\${nth}\`;
+  const image = new dockerBuild.Image(\`web\${nth}\`, {
+    context: { location: "./app" },
+    platforms: ["linux/amd64"],
+    builder: { name: "${builder ?? environment().builder}" },
+    buildArgs: { BASE: "${environment().baseImage}" },
+    cacheFrom: [{ registry: { ref: cache } }],
+    cacheTo: [{ registry: { ref: cache, mode: "max", imageManifest: true, ociMediaTypes: true } }],
+    tags: [\`\${repository}:web\${nth}-amd64\`],
+    push: true,
+    buildOnPreview: false,
+  });
+  const index = new dockerBuild.Index(\`web\${nth}\`, {
+    tag: \`\${repository}:web\${nth}\`,
+    sources: [image.ref],
+  });
+  const name = \`bench-by-hand-\${port}\`;
+  new command.local.Command(
+    \`web\${nth}\`,
+    {
+      create: pulumi.interpolate\`docker rm -f \${name}; docker run -d --name \${name} -p \${port}:8080 \${image.ref}\`,
+      delete: \`docker rm -f \${name}\`,
+    },
+    { dependsOn: [index] },
+  );
+}
+`;

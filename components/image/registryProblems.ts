@@ -1,0 +1,144 @@
+import { type Checker, isLater } from "../check";
+import { show } from "../errors";
+import { pathProblem } from "../registry/kinds";
+import { parseReference } from "../registry/reference";
+import type { At } from "./imageProblems";
+
+type Fields = Record<string, unknown>;
+
+/** Where the image lies, and who pushes it there. `placed`: somebody else says where. */
+export function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): void {
+  const known = ["address", "repository", "username", "password"];
+  const registry = args.registry;
+  if (args.repository !== undefined) {
+    if (!(args.repository instanceof Object) || !("repositoryUrl" in args.repository))
+      check.add(at("repository"), "must be a Repository", `write new multiarch.Repository("web")`);
+    else
+      checkOutputs(check, args.repository as unknown as Fields, (field) =>
+        at(`repository.${field}`),
+      );
+    if (registry !== undefined)
+      check.add(at("registry"), `is given next to ${at("repository")}`, "keep one of them");
+  } else if (registry === undefined) {
+    if (args.ref !== undefined || args.sources !== undefined || placed) return;
+    check.add(
+      at("registry"),
+      "is missing",
+      `write for example { address: "ghcr.io", repository: "team/web" }, or give a repository of ECR`,
+    );
+  } else if (check.fields(registry, at("registry"), known)) {
+    checkRepository(check, registry, args.ref !== undefined, (field) => at(`registry.${field}`));
+    checkCredentials(check, registry, (field) => at(`registry.${field}`));
+  }
+}
+
+/** What a Repository has as outputs, other languages give one by one. */
+function checkOutputs(check: Checker, repository: Fields, at: At): void {
+  for (const field of ["repositoryUrl", "repositoryName", "arn", "username"]) {
+    if (repository[field] === undefined) check.add(at(field), "is missing", "give a Repository's");
+    check.text(repository[field], at(field), "a Repository's");
+  }
+  checkCredentials(check, repository, at);
+}
+
+/** Credentials for what is pulled. */
+export function checkPullCredentials(check: Checker, args: Fields, at: At): void {
+  if (!check.list(args.pullCredentials, at("pullCredentials"), `[{ address, username, password }]`))
+    return;
+  args.pullCredentials.forEach((entry, index) => {
+    const inEntry = (field: string) => at(`pullCredentials[${index}].${field}`);
+    if (!check.fields(entry, at(`pullCredentials[${index}]`), ["address", "username", "password"]))
+      return;
+    if (entry.address === undefined) check.add(inEntry("address"), "is missing", `write "ghcr.io"`);
+    if (entry.username === undefined && entry.password === undefined) {
+      check.add(inEntry("username"), "is missing, and so is the password", "write both");
+    }
+    checkAddress(check, entry.address, inEntry("address"));
+    checkCredentials(check, entry, inEntry);
+  });
+}
+
+function checkRepository(check: Checker, registry: Fields, finished: boolean, at: At): void {
+  const addressGood =
+    registry.address === undefined || checkAddress(check, registry.address, at("address"));
+  if (registry.repository === undefined) {
+    if (!finished) check.add(at("repository"), "is missing", `write for example "team/web"`);
+    return;
+  }
+  if (!check.text(registry.repository, at("repository"), `"team/web"`) || !addressGood) return;
+  const address = (registry.address as string | undefined) ?? "docker.io";
+  const parsed = parseReference(`${address}/${registry.repository}`);
+  if (!parsed.ok) {
+    check.add(
+      at("repository"),
+      `${show(registry.repository)}: ${parsed.error}`,
+      `write for example "team/web"`,
+    );
+  } else if (parsed.reference.tag !== undefined || parsed.reference.digest !== undefined) {
+    check.add(
+      at("repository"),
+      `${show(registry.repository)} holds a tag or a digest`,
+      "write the repository alone; the image has a field for tags",
+    );
+  } else {
+    const wrong = pathProblem(parsed.reference.registry, registry.repository);
+    const other = `, or name another registry with ${at("address")}`;
+    const fix = `${wrong?.fix}${registry.address === undefined ? other : ""}`;
+    if (wrong) check.add(at("repository"), `${show(registry.repository)} ${wrong.what}`, fix);
+  }
+}
+
+function checkAddress(check: Checker, address: unknown, path: string): boolean {
+  if (!check.text(address, path, `"ghcr.io"`)) return false;
+  if (/^[a-z]+:\/\//.test(address)) {
+    return check.add(
+      path,
+      `${show(address)} holds a scheme`,
+      `write "${address.replace(/^[a-z]+:\/\//, "")}"`,
+    );
+  }
+  if (address.includes("/")) {
+    return check.add(
+      path,
+      `${show(address)} holds a path`,
+      "write the path as part of the repository",
+    );
+  }
+  const host = parseReference(`${address}/any`);
+  if (
+    !host.ok ||
+    host.reference.repository !== (host.reference.registry === "docker.io" ? "library/any" : "any")
+  ) {
+    return check.add(
+      path,
+      `${show(address)} is no host of a registry`,
+      `write for example "ghcr.io" or "localhost:5000"`,
+    );
+  }
+  return true;
+}
+
+function checkCredentials(check: Checker, fields: Fields, at: At): void {
+  check.text(fields.username, at("username"), "the user's name");
+  if (fields.password !== undefined && !isLater(fields.password)) {
+    // Never shown, whatever it is.
+    if (typeof fields.password !== "string" || fields.password === "") {
+      check.add(
+        at("password"),
+        "must be a text that isn't empty",
+        `write config.requireSecret("…")`,
+      );
+    }
+  }
+  for (const [given, absent] of [
+    ["username", "password"],
+    ["password", "username"],
+  ] as const) {
+    if (fields[given] === undefined || fields[absent] !== undefined) continue;
+    check.add(
+      at(absent),
+      `is missing, but ${at(given)} is there`,
+      "give both, or neither to use what `docker login` stored",
+    );
+  }
+}

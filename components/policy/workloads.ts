@@ -1,0 +1,68 @@
+import { type Architecture, statedArchitecture } from "../platform";
+import type { Ec2Args } from "../targets/ec2/ec2Args";
+import { ec2Architecture } from "../targets/ec2/ec2Problems";
+
+/** An image that a resource is to run, and the machine for it. */
+export interface Workload {
+  readonly image: string;
+  readonly architecture: Architecture;
+  /** The property that decides about the architecture, for messages. */
+  readonly field: string;
+}
+
+/** Inputs of a resource. Where a value isn't known yet, reading it throws. */
+type Properties = Readonly<Record<string, unknown>>;
+
+/** Resources that name an image and say what it runs on: AWS's own, whoever declares them, and targets without such a resource. */
+const kinds: Readonly<Record<string, (of: Properties) => readonly Partial<Workload>[]>> = {
+  "aws:ecs/taskDefinition:TaskDefinition": ({
+    runtimePlatform,
+    requiresCompatibilities,
+    containerDefinitions,
+  }) => {
+    const { cpuArchitecture, operatingSystemFamily = "LINUX" } = fields(runtimePlatform);
+    if (operatingSystemFamily !== "LINUX") return [];
+    // Only Fargate takes X86_64 where nothing is stated; elsewhere the cluster's instances decide.
+    if (cpuArchitecture === undefined && String(requiresCompatibilities) !== "FARGATE") return [];
+    const containers: unknown = JSON.parse(String(containerDefinitions));
+    return (Array.isArray(containers) ? containers : []).map((container) => ({
+      image: text(fields(container).image),
+      architecture: statedArchitecture({ architecture: lower(cpuArchitecture) }),
+      field: "runtimePlatform.cpuArchitecture",
+    }));
+  },
+  "aws:lambda/function:Function": ({ imageUri, architectures }) => [
+    {
+      image: text(imageUri),
+      architecture: statedArchitecture({
+        architecture: (architectures as string[] | undefined)?.[0],
+      }),
+      field: "architectures",
+    },
+  ],
+  "multiarch:index:HostTarget": ({ ref, architecture }) => [
+    { image: text(ref), architecture: statedArchitecture({ architecture }), field: "architecture" },
+  ],
+  "multiarch:index:Ec2Target": (args) => [
+    {
+      image: text(args.ref),
+      architecture: ec2Architecture(args as unknown as Ec2Args),
+      field: args.architecture === undefined ? "instanceType" : "architecture",
+    },
+  ],
+};
+
+/** What a resource runs, as far as its inputs tell; empty where it runs no image, or they aren't known yet. */
+export function workloadsOf(type: string, properties: Properties): readonly Workload[] {
+  try {
+    return (kinds[type]?.(properties) ?? []).filter(
+      (found): found is Workload => Boolean(found.image) && found.architecture !== undefined,
+    );
+  } catch {
+    return []; // A value that a preview doesn't know, or a text that its own provider will refuse.
+  }
+}
+
+const fields = (value: unknown): Properties => Object(value) as Properties;
+const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+const lower = (value: unknown) => (typeof value === "string" ? value.toLowerCase() : value);

@@ -1,0 +1,192 @@
+/** SBOMs that BuildKit makes of the built images, beside them in the index. */
+import { type AppProject, createApp, docker, registry } from "./appProject";
+import { requireLogin } from "./basicAuth";
+import { environment, NOTHING } from "./harness";
+import { pushScanner, scanner, spdx } from "./scanner";
+
+let app: AppProject;
+let generator: string;
+const both = ["linux/amd64", "linux/arm64"];
+const slsa = /^https:\/\/slsa\.dev\/provenance/;
+
+beforeAll(async () => {
+  app = await createApp("sbom");
+  generator = await other("scanner", scanner);
+  set({});
+});
+
+afterAll(() => app.dispose());
+
+/** Another scanner, for its script. */
+const other = (tag: string, script: string) =>
+  pushScanner(app.project, `${app.front.address}/${app.repository}-tools`, tag, script);
+
+function set(attestations: Record<string, unknown>, image: Record<string, unknown> = {}): void {
+  const asked = { sbom: true, sbomGenerator: generator, ...attestations };
+  app.set({ image: { platforms: both, attestations: asked, ...image } });
+}
+
+interface Descriptor {
+  digest: string;
+  platform: { architecture: string };
+  annotations?: Record<string, string>;
+}
+
+async function json(kind: "manifests" | "blobs", digest: string) {
+  const { status, body } = await registry("GET", `${app.repository}/${kind}/${digest}`);
+  expect(status).toBe(200);
+  return JSON.parse(body) as {
+    manifests?: Descriptor[];
+    layers?: Descriptor[];
+    predicate?: { name?: string };
+  };
+}
+
+/** What the registry holds of a release: each image's architecture, with the statements about it. */
+async function statements() {
+  const { imageUri } = (await app.project.outputs()) as { imageUri: string };
+  const { manifests = [] } = await json("manifests", imageUri.split("@")[1]!);
+  const isStatement = (one: Descriptor) => one.platform.architecture === "unknown";
+  const found: { architecture: string; digest: string; types: string[]; names: string[] }[] = [];
+  for (const { digest, platform } of manifests.filter((one) => !isStatement(one))) {
+    const about = manifests.filter(
+      (one) => isStatement(one) && one.annotations?.["vnd.docker.reference.digest"] === digest,
+    );
+    const layers = await Promise.all(
+      about.map(async (one) => (await json("manifests", one.digest)).layers ?? []),
+    );
+    const types: string[] = [];
+    const names: string[] = [];
+    for (const layer of layers.flat()) {
+      const type = layer.annotations?.["in-toto.io/predicate-type"] ?? "";
+      types.push(type);
+      if (type === spdx) names.push((await json("blobs", layer.digest)).predicate?.name ?? "");
+    }
+    found.push({ architecture: platform.architecture, digest, types: types.sort(), names });
+  }
+  expect(manifests).toHaveLength(found.flatMap(({ types }) => types).length + found.length);
+  return found.sort((a, b) => a.architecture.localeCompare(b.architecture));
+}
+
+const running = () => {
+  const [container] = app.containers().filter((line) => line.endsWith(" running"));
+  return docker(environment().env, "inspect", "-f", "{{.Config.Image}}", container!.split(" ")[0]!);
+};
+
+it("each platform's image has an SBOM of its own files in the index, and a target runs the plain image", async () => {
+  await app.project.up();
+  const found = await statements();
+  expect(found).toMatchObject([
+    { architecture: "amd64", types: [spdx], names: ["release one"] },
+    { architecture: "arm64", types: [spdx], names: ["release one"] },
+  ]);
+  expect(await app.page()).toBe("release one on x86_64");
+  expect(running()).toBe(`${app.front.address}/${app.repository}@${found[0]!.digest}`);
+  const { images } = (await app.project.outputs()) as { images: { digest: string }[] };
+  expect(images.map(({ digest }) => digest)).toEqual(found.map(({ digest }) => digest));
+});
+
+it("unchanged, nothing is built or scanned, and a preview says so", async () => {
+  const preview = await app.project.preview();
+  expect(preview.summary).toEqual({ ...NOTHING, same: preview.summary.same });
+  const run = await app.project.up();
+  expect(run.summary).toEqual({ ...NOTHING, same: run.summary.same });
+  expect(run.output).not.toContain("building");
+});
+
+it("a new release has a new SBOM", async () => {
+  app.project.write("app/RELEASE", "release two");
+  const preview = await app.project.preview();
+  const replaced = preview.events.filter(({ op }) => op === "replace").map(({ name }) => name);
+  expect(replaced).toEqual(
+    expect.arrayContaining(["web-linux-amd64-sbom", "web-linux-arm64-sbom"]),
+  );
+  await app.project.up();
+  expect((await statements()).map(({ names }) => names)).toEqual([
+    ["release two"],
+    ["release two"],
+  ]);
+});
+
+it("taken away, the SBOM leaves the index and the container stays; asked for again, no image is built", async () => {
+  const before = { found: await statements(), containers: app.containers() };
+  app.set({ image: { platforms: both } });
+  await app.project.up();
+  expect((await statements()).map(({ types }) => types)).toEqual([[], []]);
+  expect(app.containers()).toEqual(before.containers);
+  set({});
+  const preview = await app.project.preview();
+  const scans = preview.events.filter(({ op }) => op === "create").map(({ name }) => name);
+  expect(scans.sort()).toEqual(["web-linux-amd64-sbom", "web-linux-arm64-sbom"]);
+  const run = await app.project.up();
+  expect(run.output).not.toContain("building linux");
+  expect(await statements()).toEqual(before.found);
+  expect(app.containers()).toEqual(before.containers);
+});
+
+it("the provenance of the real build lies beside the SBOM, for the same images", async () => {
+  set({ provenance: true });
+  await app.project.up();
+  const found = await statements();
+  for (const { types, names } of found) {
+    expect(types).toEqual([expect.stringMatching(slsa) as string, spdx]);
+    expect(names).toEqual(["release two"]);
+  }
+  expect(running()).toContain(found[0]!.digest);
+  set({});
+  await app.project.up();
+});
+
+it("a scanner that isn't there, fails or says nothing stops the run before the target, with the field and what it printed", async () => {
+  app.project.write("app/RELEASE", "release three");
+  const failures: [string, RegExp][] = [
+    [
+      `${app.front.address}/nowhere:1`,
+      /the builder can't pull the scanner \S+nowhere:1: name one .*image\.attestations\.sbomGenerator/,
+    ],
+    [
+      await other("failing", "echo no list of packages; exit 3"),
+      /image\.attestations\.sbom: there is no SBOM of [\s\S]*no list of packages[\s\S]*exit code: 3/,
+    ],
+    [
+      await other("silent", "true"),
+      /image\.attestations\.sbom: .*the scanner \S+silent wrote none/,
+    ],
+  ];
+  for (const [sbomGenerator, message] of failures) {
+    set({ sbomGenerator });
+    const { output } = await app.project.up({ expectFailure: true });
+    expect(output).toMatch(message);
+    expect(output).not.toContain("    at ");
+  }
+  expect(await app.page()).toBe("release two on x86_64");
+});
+
+it("an image whose own instructions would run in the scan is refused, for the SBOM would be another one's", async () => {
+  const { baseImage } = environment();
+  const text = `FROM ${baseImage}\nCOPY RELEASE /RELEASE\nONBUILD RUN echo more > /more\nCMD ["/bin/sh"]\n`;
+  set({}, { dockerfileInline: text });
+  const { output } = await app.project.up({ expectFailure: true });
+  expect(output).toMatch(/image\.attestations\.sbom: .*ONBUILD/);
+  expect(await app.page()).toBe("release two on x86_64");
+});
+
+it("the credentials that are given serve the scan and the scanner's image too, and a rotated password scans nothing", async () => {
+  const given = (password: string) => {
+    const login = { username: "robot", password };
+    requireLogin(app.front, login);
+    const { address } = app.front;
+    set({}, { registry: { address, repository: app.repository, ...login } });
+  };
+  given("first-password-5Qz8");
+  app.project.write("app/RELEASE", "release four");
+  const first = await app.project.up();
+  expect((await statements()).map(({ names }) => names)).toEqual([
+    ["release four"],
+    ["release four"],
+  ]);
+  expect(first.output).not.toContain("first-password-5Qz8");
+  given("second-password-9Kw2");
+  const run = await app.project.up();
+  expect(run.summary).toEqual({ ...NOTHING, same: run.summary.same });
+});
