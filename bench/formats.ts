@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { must, run, which } from "../local/exec";
+import { must, run } from "../local/exec";
+import { goCommand } from "../local/tools";
 import { runDocker, withBuilder } from "../tests/engine/dockerClient";
 import { environment } from "../tests/engine/harness";
 import { startBuildkit } from "../tests/engine/ownBuildkit";
@@ -32,7 +33,7 @@ async function stepSeconds(context: string, target: string): Promise<number> {
 
 /** A step that only moves bytes, and a compiler: on the builder's own architecture, and emulated. */
 export async function emulated(): Promise<Row[]> {
-  const go = which("go");
+  const go = goCommand();
   if (!go) throw new Error("the compiler is Go's, and there is no go command");
   const steps = (lines: string, command: string) =>
     `ARG BASE=scratch

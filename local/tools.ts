@@ -271,11 +271,16 @@ async function unpack(
   }
 }
 
+/** Go's command, from the PATH or from where its own installer puts it. */
+export function goCommand(): string | undefined {
+  const usual = "/usr/local/go/bin/go";
+  return which("go") ?? (isExecutable(usual) ? usual : undefined);
+}
+
 let toldThatWeBuild = false;
 
 async function build(tool: Tool, directory: string, missed: string, log: Log): Promise<void> {
-  const go =
-    which("go") ?? (isExecutable("/usr/local/go/bin/go") ? "/usr/local/go/bin/go" : undefined);
+  const go = goCommand();
   const needed = `${tool.name} ${tool.version} is missing (it ${tool.purpose})`;
   if (!go) {
     throw new LocalError(

@@ -1,5 +1,5 @@
-import * as ecr from "@pulumi/aws/ecr/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { aws } from "../aws";
 import { besides } from "../hosting";
 import { refuse } from "../refuse";
 import { lifecyclePolicy, movingTags, repositoryPolicy } from "./policies";
@@ -37,7 +37,7 @@ export class Repository extends pulumi.ComponentResource {
     super("multiarch:index:Repository", name, args, opts);
     const { url, arn } = args.existing ? found(this, args) : made(this, name, args);
     // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html#registry-auth-token
-    const token = ecr.getAuthorizationTokenOutput(
+    const token = aws.ecr.getAuthorizationTokenOutput(
       { registryId: args.existing?.registryId },
       { parent: this },
     );
@@ -69,7 +69,7 @@ interface Place {
 
 function found(component: Repository, args: RepositoryArgs): Place {
   const { name, registryId } = args.existing!;
-  const there = ecr.getRepositoryOutput({ name, registryId }, { parent: component });
+  const there = aws.ecr.getRepositoryOutput({ name, registryId }, { parent: component });
   const looked = pulumi
     .all([there.imageTagMutability, there.imageTagMutabilityExclusionFilters])
     .apply(async ([mutability, filters]) => {
@@ -87,7 +87,7 @@ function found(component: Repository, args: RepositoryArgs): Place {
 }
 
 function made(component: Repository, name: string, args: RepositoryArgs): Place {
-  const repository = new ecr.Repository(
+  const repository = new aws.ecr.Repository(
     name,
     {
       name: args.name,
@@ -107,7 +107,7 @@ function made(component: Repository, name: string, args: RepositoryArgs): Place 
     },
     { parent: component },
   );
-  new ecr.LifecyclePolicy(
+  new aws.ecr.LifecyclePolicy(
     `${name}-lifecycle`,
     {
       repository: repository.name,
@@ -121,7 +121,7 @@ function made(component: Repository, name: string, args: RepositoryArgs): Place 
   );
   const accounts = args.pullAccounts ?? [];
   if (accounts.length > 0 || args.lambdaPull) {
-    new ecr.RepositoryPolicy(
+    new aws.ecr.RepositoryPolicy(
       `${name}-pull`,
       {
         repository: repository.name,

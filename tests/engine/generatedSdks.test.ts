@@ -11,8 +11,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { which } from "../../local/exec";
 import type { Languages } from "../../local/languages";
+import { goCommand } from "../../local/tools";
 import { appFiles, freePort, get } from "./appProject";
 import { environment } from "./harness";
 import { checkout, documented, executable, placed, prepareLanguages } from "./languages";
@@ -60,9 +60,8 @@ it("Go: the SDK and the documented program compile", async () => {
     cpSync(join(tools, "go.sum"), join(place, "go.sum"));
   }
   write(join(program, "main.go"), documented("go"));
-  const go = which("go") ?? "/usr/local/go/bin/go";
   const flags = { CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "-mod=mod -buildvcs=false" };
-  await run(program, go, ["build", "-trimpath", "-o", "program", "."], flags);
+  await run(program, goCommand()!, ["build", "-trimpath", "-o", "program", "."], flags);
   expect(existsSync(join(program, "program"))).toBe(true);
 });
 

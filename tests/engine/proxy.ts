@@ -19,6 +19,8 @@ export interface Proxy {
   readonly address: string;
   /** Connections that were let in so far. */
   readonly count: number;
+  /** When the first was since `set`, in milliseconds as `Date.now()` has them. */
+  readonly first: number | undefined;
   /** Connections that were cut since `set`. */
   readonly cuts: number;
   /** From now on, for connections that are open, too. */
@@ -33,9 +35,11 @@ export async function startProxy(upstream: number | string): Promise<Proxy> {
   let toxic: Toxic = {};
   let count = 0;
   let cuts = 0;
+  let first: number | undefined;
   const open = new Set<net.Socket>();
 
   const accept = (client: net.Socket) => {
+    first ??= Date.now();
     if (toxic.refuse) return void client.resetAndDestroy();
     count += 1;
     const server =
@@ -90,12 +94,16 @@ export async function startProxy(upstream: number | string): Promise<Proxy> {
     get count() {
       return count;
     },
+    get first() {
+      return first;
+    },
     get cuts() {
       return cuts;
     },
     set(next) {
       toxic = next ?? {};
       cuts = 0;
+      first = undefined;
     },
     cut() {
       open.forEach((socket) => socket.resetAndDestroy());

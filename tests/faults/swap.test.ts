@@ -7,9 +7,10 @@ import { median, spread } from "../../bench/stats";
 import { waitFor, which } from "../../local/exec";
 import { silentLog } from "../../local/log";
 import { installPackages } from "../../local/packages";
+import { goCommand } from "../../local/tools";
 import { createApp, freePort, type AppProject } from "../engine/appProject";
 import { environment } from "../engine/harness";
-import { watch, type Outage } from "./service";
+import { type Outage, type Watch, watch } from "./service";
 
 // Releases one after another under a steady load: 100 requests per second to the container itself, and as many through the
 // Caddy of examples/caddy, at the same time. Each request has a connection of its own.
@@ -17,11 +18,18 @@ import { watch, type Outage } from "./service";
 const releases = Number(process.env.MULTIARCH_RELEASES ?? 5);
 const every = 10;
 const folder = mkdtempSync(join(tmpdir(), "multiarch-faults-swap-"));
+const run = promisify(execFile);
 let app: AppProject;
 let caddy: { port: number; process: ChildProcess };
 
 beforeAll(async () => {
   app = await createApp("faults-swap", { host: { health: { path: "/" } } });
+  const server = join(app.project.directory, "app/server");
+  await run(goCommand()!, ["build", "-o", server, join(__dirname, "server.go")], {
+    env: { ...process.env, CGO_ENABLED: "0" },
+  });
+  app.project.write("app/Dockerfile", dockerfile);
+  app.project.write("app/serve.sh", serve);
   await app.project.up();
   caddy = await startCaddy(app.port);
 });
@@ -31,8 +39,20 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const dockerfile = `ARG BASE
+FROM \${BASE}
+COPY --chmod=755 server serve.sh /
+COPY RELEASE /www/RELEASE
+CMD ["/serve.sh"]
+`;
+
+const serve = `#!/bin/sh
+echo "$(cat /www/RELEASE) on $(uname -m)" > /www/index.html
+exec /server
+`;
+
 it(
-  "releases under load: a gap of less than a second each without a proxy, and behind Caddy no request is lost",
+  "releases under load: the gap is what the engine takes to stop one container and start another, and behind Caddy no request is lost",
   async () => {
     const direct = watch(app.port, every);
     const proxied = watch(caddy.port, every, 10_000);
@@ -43,23 +63,27 @@ it(
     }
     direct.stop();
     proxied.stop();
+    const byHand = await restarts();
     console.info(
       `${releases} releases: directly, ${direct.failures} of ${direct.polls} requests failed in ${direct.outages.length} gaps of ` +
         `${tell(direct.outages)} ${JSON.stringify(direct.reasons)}; behind Caddy, ${proxied.failures} of ${proxied.polls} ` +
-        `${JSON.stringify(proxied.reasons)}, and the slowest took ${proxied.slowest} ms`,
+        `${JSON.stringify(proxied.reasons)}, and the slowest took ${proxied.slowest} ms; ` +
+        `docker stop and start, ${byHand.outages.length} times: ${tell(byHand.outages)}`,
     );
     expect(proxied.polls).toBeGreaterThan(100 * releases);
     expect(proxied.failures).toBe(0);
-    // The load saw each release.
-    expect(direct.outages.length).toBeGreaterThanOrEqual(releases);
-    expect(median(lengths(direct.outages))).toBeLessThan(1000);
+    // The load saw each release, and nothing besides.
+    expect(direct.outages).toHaveLength(releases);
+    expect(byHand.outages).toHaveLength(releases);
+    // Both in one run, for a machine that is busy makes both longer.
+    expect(median(lengths(direct.outages))).toBeLessThan(2 * median(lengths(byHand.outages)));
   },
   30_000 * releases,
 );
 
-it("the gap is what the engine takes to stop one container and start another", async () => {
+/** `docker stop` and `docker start` of the container, as often as there were releases, under the same load. */
+async function restarts(): Promise<Watch> {
   const { docker, env } = environment();
-  const run = promisify(execFile);
   const command = '"$0" stop -t 10 "$1" && "$0" start "$1"';
   const [container] = app.containers().map((line) => line.split(" ")[0]!);
   const byHand = watch(app.port, every);
@@ -69,11 +93,8 @@ it("the gap is what the engine takes to stop one container and start another", a
     await new Promise((passed) => setTimeout(passed, 500));
   }
   byHand.stop();
-  console.info(
-    `docker stop && docker start, ${byHand.outages.length} times: ${tell(byHand.outages)}`,
-  );
-  expect(byHand.outages.length).toBeGreaterThanOrEqual(releases);
-});
+  return byHand;
+}
 
 const lengths = (outages: readonly Outage[]) => outages.map(({ milliseconds }) => milliseconds);
 const tell = (outages: readonly Outage[]) => spread(lengths(outages), "ms", 0);

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type * as ec2 from "@pulumi/aws/ec2/index.js";
-import * as lb from "@pulumi/aws/lb/index.js";
+import type * as lb from "@pulumi/aws/lb/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 import type { Checker } from "../../check";
 import { show } from "../../errors";
 import { cidrProblems, type Network } from "./network";
@@ -112,7 +113,7 @@ export function loadBalancer(
     },
     opts,
   );
-  const balancer = new lb.LoadBalancer(
+  const balancer = new aws.lb.LoadBalancer(
     `${short}-lb`,
     {
       loadBalancerType: "application",
@@ -125,7 +126,7 @@ export function loadBalancer(
     // Another group is one of another VPC, to which no load balancer can move.
     { ...opts, replaceOnChanges: ["securityGroups"] },
   );
-  const targetGroup = new lb.TargetGroup(
+  const targetGroup = new aws.lb.TargetGroup(
     `${short}-lb`,
     {
       vpcId: network.vpcId,
@@ -142,7 +143,7 @@ export function loadBalancer(
   );
   const forward = [{ type: "forward", targetGroupArn: targetGroup.arn }];
   const listener = (suffix: string, rest: Partial<lb.ListenerArgs>, actions = forward) =>
-    new lb.Listener(
+    new aws.lb.Listener(
       `${name}-${suffix}`,
       { loadBalancerArn: balancer.arn, defaultActions: actions, tags, ...rest },
       // A target group stands behind one load balancer at a time.

@@ -1,5 +1,6 @@
-import * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
+import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 import type { Checker } from "../../check";
 import { show } from "../../errors";
 
@@ -24,7 +25,7 @@ export function logGroup(
   args: { logRetentionDays?: number; tags?: Record<string, pulumi.Input<string>> },
   opts: pulumi.CustomResourceOptions,
 ): cloudwatch.LogGroup {
-  return new cloudwatch.LogGroup(
+  return new aws.cloudwatch.LogGroup(
     name,
     { retentionInDays: args.logRetentionDays ?? 30, tags: args.tags },
     opts,

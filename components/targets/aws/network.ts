@@ -1,5 +1,5 @@
-import * as ec2 from "@pulumi/aws/ec2/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 import type { Checker } from "../../check";
 import { show } from "../../errors";
 import { isLater } from "../../check";
@@ -28,8 +28,8 @@ export interface Network {
 export function networkOf(parent: pulumi.Resource, args: NetworkArgs): Network {
   if (args.vpcId !== undefined && args.subnetIds !== undefined)
     return { vpcId: pulumi.output(args.vpcId), subnetIds: pulumi.output(args.subnetIds) };
-  const vpcId = ec2.getVpcOutput({ default: true }, { parent }).id;
-  const found = ec2.getSubnetsOutput(
+  const vpcId = aws.ec2.getVpcOutput({ default: true }, { parent }).id;
+  const found = aws.ec2.getSubnetsOutput(
     {
       filters: [
         { name: "vpc-id", values: [vpcId] },

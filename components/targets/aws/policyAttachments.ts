@@ -1,5 +1,6 @@
-import * as iam from "@pulumi/aws/iam/index.js";
+import type * as iam from "@pulumi/aws/iam/index.js";
 import type * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 import type { Checker } from "../../check";
 import { show } from "../../errors";
 
@@ -17,7 +18,7 @@ export function attachPolicies(
 ): pulumi.Resource[] {
   return arns.map((arn, index) => {
     const suffix = typeof arn === "string" ? arn.replace(/^.*:iam::/, "") : String(index);
-    return new iam.RolePolicyAttachment(
+    return new aws.iam.RolePolicyAttachment(
       `${name}-${suffix.replace(/[:/]+/g, "-")}`,
       { role: role.name, policyArn: arn },
       opts,

@@ -1,6 +1,6 @@
-import * as ec2 from "@pulumi/aws/ec2/index.js";
-import * as vpc from "@pulumi/aws/vpc/index.js";
+import type * as ec2 from "@pulumi/aws/ec2/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 
 /** Who may reach one TCP port: blocks of addresses, or the members of another security group. */
 export interface Ingress {
@@ -21,7 +21,7 @@ export function securityGroup(
   opts: pulumi.CustomResourceOptions,
 ): ec2.SecurityGroup {
   const { vpcId, description, tags } = args;
-  const group = new ec2.SecurityGroup(name, { vpcId, description, tags }, opts);
+  const group = new aws.ec2.SecurityGroup(name, { vpcId, description, tags }, opts);
   // Rules of their own: inline ones and others would undo each other in every run.
   for (const { port, cidrs, from } of args.ingress) {
     const rule = {
@@ -32,7 +32,7 @@ export function securityGroup(
       tags,
     };
     if (from !== undefined) {
-      new vpc.SecurityGroupIngressRule(
+      new aws.vpc.SecurityGroupIngressRule(
         `${name}-${port}`,
         { ...rule, referencedSecurityGroupId: from.id },
         opts,
@@ -48,14 +48,14 @@ export function securityGroup(
           : block.includes(":")
             ? { cidrIpv6: block }
             : { cidrIpv4: block };
-      new vpc.SecurityGroupIngressRule(
+      new aws.vpc.SecurityGroupIngressRule(
         `${name}-${port}-${typeof block === "string" ? block : index}`,
         { ...rule, ...address },
         opts,
       );
     });
   }
-  new vpc.SecurityGroupEgressRule(
+  new aws.vpc.SecurityGroupEgressRule(
     `${name}-out`,
     { securityGroupId: group.id, ipProtocol: "-1", cidrIpv4: "0.0.0.0/0", tags },
     opts,

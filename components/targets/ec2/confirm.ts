@@ -1,6 +1,5 @@
-import * as ec2 from "@pulumi/aws/ec2/index.js";
-import * as ssm from "@pulumi/aws/ssm/index.js";
 import type * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 import { type Architecture, spellings } from "../../platform";
 
 /** What AWS says of an instance type and an AMI. */
@@ -41,12 +40,12 @@ export async function confirmMachine(
 ): Promise<void> {
   const { instanceType, ami } = asked;
   const [type, image] = await Promise.all([
-    ec2
+    aws.ec2
       .getInstanceType({ instanceType }, { parent })
       .catch((error: Error) => rethrow(`${path("instanceType")}: ${instanceType}`, error)),
     ami === undefined
       ? undefined
-      : ec2
+      : aws.ec2
           .getAmi(
             { filters: [{ name: "image-id", values: [ami] }], includeDeprecated: true },
             { parent },
@@ -84,7 +83,7 @@ export async function awaitManaged(
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const filters = [{ name: "InstanceIds", values: [...instanceIds] }];
-    const { ids } = await ssm.getInstances({ filters }, { parent }).catch((error: Error) => {
+    const { ids } = await aws.ssm.getInstances({ filters }, { parent }).catch((error: Error) => {
       // DescribeInstanceInformation refuses ids that aren't registered yet.
       if (/InvalidInstanceId/.test(error.message)) return { ids: [] as string[] };
       throw error;

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
-import * as ec2 from "@pulumi/aws/ec2/index.js";
-import * as aws from "@pulumi/aws/getRegion.js";
-import * as iam from "@pulumi/aws/iam/index.js";
-import * as lb from "@pulumi/aws/lb/index.js";
-import * as ssm from "@pulumi/aws/ssm/index.js";
+import type * as ec2 from "@pulumi/aws/ec2/index.js";
+import type * as iam from "@pulumi/aws/iam/index.js";
+import type * as ssm from "@pulumi/aws/ssm/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 import { announced } from "../../announcement";
 import { describeProblems } from "../../errors";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
@@ -106,9 +105,9 @@ function makeRole(
 ): { profile: iam.InstanceProfile; policies: pulumi.Resource[] } {
   const opts = { parent: target };
   const assumeRolePolicy = trust("ec2.amazonaws.com");
-  const role = new iam.Role(name, { assumeRolePolicy, tags: args.tags }, opts);
+  const role = new aws.iam.Role(name, { assumeRolePolicy, tags: args.tags }, opts);
   const secrets = pulumi.all(Object.values(args.secrets ?? {}));
-  const own = new iam.RolePolicy(
+  const own = new aws.iam.RolePolicy(
     name,
     {
       role: role.name,
@@ -125,7 +124,7 @@ function makeRole(
     opts,
   );
   // https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-instance-permissions.html
-  const managed = new iam.RolePolicyAttachment(
+  const managed = new aws.iam.RolePolicyAttachment(
     `${name}-ssm`,
     {
       role: role.name,
@@ -136,7 +135,7 @@ function makeRole(
     opts,
   );
   const attached = attachPolicies(name, role, args.policyArns ?? [], opts);
-  const profile = new iam.InstanceProfile(name, { role: role.name, tags: args.tags }, opts);
+  const profile = new aws.iam.InstanceProfile(name, { role: role.name, tags: args.tags }, opts);
   return { profile, policies: [own, managed, ...attached] };
 }
 
@@ -159,12 +158,12 @@ function makeInstances(
   // https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
   const parameter = `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${spellings[architecture].ec2}`;
   // `value` would make the AMI a secret, and hide it in previews.
-  const newest = ssm.getParameterOutput({ name: parameter }, { parent: target }).insecureValue;
+  const newest = aws.ssm.getParameterOutput({ name: parameter }, { parent: target }).insecureValue;
   const ami = args.ami ?? newest;
   const { instanceType } = args;
   const instances = Array.from({ length: args.instances ?? 1 }, (_, at) => {
     const nth = `${name}-${at + 1}`;
-    return new ec2.Instance(
+    return new aws.ec2.Instance(
       nth,
       {
         instanceType,
@@ -246,7 +245,7 @@ function makeRelease(
     );
   const ids = instances.map(({ id }) => id);
   const minutes = args.releaseTimeout ?? 20;
-  return new ssm.Association(
+  return new aws.ssm.Association(
     `${name}-release`,
     {
       name: "AWS-RunShellScript",
@@ -334,7 +333,7 @@ function reach(
   if (balanced !== undefined) {
     instances.forEach(
       (instance, at) =>
-        new lb.TargetGroupAttachment(
+        new aws.lb.TargetGroupAttachment(
           `${name}-${at + 1}`,
           { targetGroupArn: balanced.targetGroup.arn, targetId: instance.id, port },
           opts,
@@ -347,8 +346,8 @@ function reach(
     return pulumi
       .all([instances[0]!.publicIp, release.id])
       .apply(([ip]) => `http://${ip}${suffix}`);
-  const address = new ec2.Eip(name, { domain: "vpc", tags: args.tags }, { parent: target });
-  new ec2.EipAssociation(
+  const address = new aws.ec2.Eip(name, { domain: "vpc", tags: args.tags }, { parent: target });
+  new aws.ec2.EipAssociation(
     name,
     { allocationId: address.allocationId, instanceId: instances[0]!.id, allowReassociation: true },
     opts,

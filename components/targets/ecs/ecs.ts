@@ -1,8 +1,8 @@
-import * as aws from "@pulumi/aws/getRegion.js";
 import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
-import * as ecs from "@pulumi/aws/ecs/index.js";
-import * as iam from "@pulumi/aws/iam/index.js";
+import type * as ecs from "@pulumi/aws/ecs/index.js";
+import type * as iam from "@pulumi/aws/iam/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 import { besides } from "../../hosting";
 import { announced } from "../../announcement";
 import { beforeChange, explainFailure, settled } from "../../hooks";
@@ -67,7 +67,7 @@ export class EcsTarget extends pulumi.ComponentResource {
       .replace(/[^A-Za-z0-9_-]/g, "-")
       .slice(0, 255);
     const fargate = args.launchType !== EcsLaunchType.Ec2;
-    const task = new ecs.TaskDefinition(
+    const task = new aws.ecs.TaskDefinition(
       name,
       {
         family,
@@ -164,12 +164,12 @@ function makeRoles(
   const opts = { parent: target };
   const assumeRolePolicy = trust("ecs-tasks.amazonaws.com");
   const role = (suffix: string) =>
-    new iam.Role(`${name}-${suffix}`, { assumeRolePolicy, tags: args.tags }, opts);
+    new aws.iam.Role(`${name}-${suffix}`, { assumeRolePolicy, tags: args.tags }, opts);
   const [execution, task] = [role("execution"), role("task")];
   const secrets = pulumi
     .all([...Object.values(args.secrets ?? {}), args.pullSecretArn])
     .apply((arns) => arns.filter((arn) => arn !== undefined));
-  const start = new iam.RolePolicy(
+  const start = new aws.iam.RolePolicy(
     `${name}-execution`,
     {
       role: execution.name,
@@ -196,7 +196,9 @@ function makeRoles(
     ];
     const Action = channels.map((action) => `ssmmessages:${action}`);
     const shell = policy([{ Effect: "Allow", Action, Resource: ["*"] }]);
-    policies.push(new iam.RolePolicy(`${name}-shell`, { role: task.name, policy: shell }, opts));
+    policies.push(
+      new aws.iam.RolePolicy(`${name}-shell`, { role: task.name, policy: shell }, opts),
+    );
   }
   policies.push(
     ...attachPolicies(`${name}-execution`, execution, args.executionPolicyArns ?? [], opts),
@@ -257,9 +259,9 @@ function containerDefinitions(
 }
 
 function makeCluster(target: EcsTarget, name: string, args: EcsArgs): pulumi.Output<string> {
-  const cluster = new ecs.Cluster(name, { tags: args.tags }, { parent: target });
+  const cluster = new aws.ecs.Cluster(name, { tags: args.tags }, { parent: target });
   if (!args.spot) return cluster.arn;
-  const providers = new ecs.ClusterCapacityProviders(
+  const providers = new aws.ecs.ClusterCapacityProviders(
     name,
     { clusterName: cluster.name, capacityProviders: ["FARGATE", "FARGATE_SPOT"] },
     { parent: target },
@@ -287,7 +289,7 @@ function makeService(
   const { group, balanced } = frontOf(name, args, machines, opts);
   const fargate = args.launchType !== EcsLaunchType.Ec2;
   const minutes = `${args.steadyStateTimeout ?? 20}m`;
-  const service = new ecs.Service(
+  const service = new aws.ecs.Service(
     // Another resource, for the provider refuses to change the strategy of a service that is there.
     args.spot ? `${name}-spot` : name,
     {
@@ -349,7 +351,7 @@ function confirmRollout(
   logs: pulumi.Output<string>,
 ): void {
   if (pulumi.runtime.isDryRun()) return;
-  const found = ecs.getServiceOutput(
+  const found = aws.ecs.getServiceOutput(
     { serviceName: service.name, clusterArn: service.cluster },
     { parent: target, dependsOn: [service] },
   );

@@ -1,8 +1,8 @@
 import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
-import * as aws from "@pulumi/aws/getRegion.js";
-import * as iam from "@pulumi/aws/iam/index.js";
-import * as lambda from "@pulumi/aws/lambda/index.js";
+import type * as iam from "@pulumi/aws/iam/index.js";
+import type * as lambda from "@pulumi/aws/lambda/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { aws } from "../../aws";
 import { announced } from "../../announcement";
 import { beforeChange } from "../../hooks";
 import { spellings, statedArchitecture } from "../../platform";
@@ -62,7 +62,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const logs = logGroup(name, args, { parent: this });
     const { role, policies } = makeRole(this, name, args, logs);
-    const made = new lambda.Function(
+    const made = new aws.lambda.Function(
       name,
       {
         packageType: "Image",
@@ -98,7 +98,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
         ),
       },
     );
-    const alias = new lambda.Alias(
+    const alias = new aws.lambda.Alias(
       `${name}-alias`,
       {
         name: args.alias ?? defaults.alias,
@@ -147,12 +147,12 @@ function makeRole(
   logs: cloudwatch.LogGroup,
 ): { role: iam.Role; policies: pulumi.Resource[] } {
   const opts = { parent: target };
-  const role = new iam.Role(
+  const role = new aws.iam.Role(
     `${name}-execution`,
     { assumeRolePolicy: trust("lambda.amazonaws.com"), tags: args.tags },
     opts,
   );
-  const own = new iam.RolePolicy(
+  const own = new aws.iam.RolePolicy(
     `${name}-execution`,
     {
       role: role.name,
@@ -186,7 +186,7 @@ function functionUrl(
     suffix: string,
     rest: Pick<lambda.PermissionArgs, "action"> & Partial<lambda.PermissionArgs>,
   ) =>
-    new lambda.Permission(
+    new aws.lambda.Permission(
       `${name}-${suffix}`,
       { ...place, function: made.name, principal: "*", ...rest },
       { parent: target },
@@ -205,7 +205,7 @@ function functionUrl(
     }),
   ];
   const dependsOn = authorization === FunctionUrlAuth.None ? open() : [];
-  const address = new lambda.FunctionUrl(
+  const address = new aws.lambda.FunctionUrl(
     `${name}-url`,
     { ...place, functionName: made.name, authorizationType: authorization },
     { parent: target, dependsOn },
