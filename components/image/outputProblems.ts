@@ -100,6 +100,9 @@ function checkVerify(check: Checker, verify: unknown, at: At): void {
   }
 }
 
+/** In bytes: file systems take 255 (https://man7.org/linux/man-pages/man7/path_resolution.7.html), and what is half written ends with ".part". */
+const longestName = 250;
+
 /** What is made on the machine that runs Pulumi. */
 function checkLocal(check: Checker, args: Record<string, unknown>, at: At): void {
   if (check.fields(args.load, at("load"), ["platform", "tag"])) {
@@ -136,10 +139,17 @@ function checkLocal(check: Checker, args: Record<string, unknown>, at: At): void
   if (path === undefined) check.add(at("tarball.path"), "is missing", `write "./out/web.tar"`);
   else if (
     check.plain(path, at("tarball.path")) &&
-    check.text(path, at("tarball.path"), `"./out/web.tar"`) &&
-    path.endsWith("/")
-  )
-    check.add(at("tarball.path"), `${show(path)} is a folder`, `write "${path}web.tar"`);
+    check.text(path, at("tarball.path"), `"./out/web.tar"`)
+  ) {
+    if (path.endsWith("/"))
+      check.add(at("tarball.path"), `${show(path)} is a folder`, `write "${path}web.tar"`);
+    if (path.split("/").some((name) => Buffer.byteLength(name) > longestName))
+      check.add(
+        at("tarball.path"),
+        `${show(path)} holds a name of more than ${longestName} bytes`,
+        "write a shorter one",
+      );
+  }
   check.oneOf(args.tarball.format, at("tarball.format"), Object.values(TarballFormat));
 }
 

@@ -1,4 +1,5 @@
-import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
@@ -80,11 +81,14 @@ async function keepTarball(
   mkdirSync(dirname(path), { recursive: true });
   // A reader never sees half of it, and a killed run leaves the one before.
   const part = `${path}.part`;
+  // Open before anything is asked of the registry: an error of a stream to which nobody listens yet ends the program.
+  const file = await open(part, "w");
   try {
     const request = { reference, access, name, docker: asked.docker };
-    await writeArchive(request, createWriteStream(part));
+    await writeArchive(request, file.createWriteStream());
     renameSync(part, path);
   } finally {
+    await file.close();
     rmSync(part, { force: true });
   }
   await say(`${path} holds ${reference}`);

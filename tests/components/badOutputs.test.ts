@@ -194,6 +194,11 @@ const table: [string, unknown, string][] = [
     `image.tarball.path: "out/" is a folder`,
   ],
   [
+    "a tarball whose name no file system takes",
+    image({ tarball: { path: `out/${"a".repeat(251)}` } }),
+    `image.tarball.path: "out/aaa`,
+  ],
+  [
     "an unknown kind of tarball",
     image({ tarball: { path: "a.tar", format: "zip" } }),
     `image.tarball.format: is "zip"`,

@@ -13,6 +13,7 @@ const both = ["linux/amd64", "linux/arm64"];
 beforeAll(async () => {
   app = await createApp("cli", { image: { platforms: both } });
 });
+afterAll(() => app.dispose());
 
 interface Ran {
   code: number;

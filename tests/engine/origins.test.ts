@@ -11,6 +11,7 @@ const index = "application/vnd.oci.image.index.v1+json";
 beforeAll(async () => {
   app = await createApp("origins");
 });
+afterAll(() => app.dispose());
 
 /** What a CI's runner does: a build for one platform, pushed by its digest. */
 async function buildElsewhere(platform: string, repository: string, ...more: string[]) {

@@ -30,8 +30,9 @@ beforeAll(async () => {
   app = await createApp("outputs", settings(wanted));
 });
 
-afterAll(() => {
+afterAll(async () => {
   docker(env, "image", "rm", "--force", tag);
+  await app.dispose();
 });
 
 /** What another tool than those that wrote it finds in a tarball. */
@@ -138,6 +139,12 @@ it("a tarball that can't be written is told with its field, and leaves no half o
   const run = await app.project.up({ expectFailure: true });
   expect(run.output).toMatch(/image\.tarball: .*(ENOTDIR|EEXIST)/);
   expect(existsSync(file("flat/web.tar.part"))).toBe(false);
+  // Where the folder is one, and the file can't be opened.
+  mkdirSync(file("taken/web.tar.part"), { recursive: true });
+  app.set(settings({ tarball: { path: "./taken/web.tar" } }));
+  const unopened = await app.project.up({ expectFailure: true });
+  expect(unopened.output).toMatch(/image\.tarball: EISDIR/);
+  expect(unopened.output).not.toContain("    at ");
 });
 
 it("on a full disk the run fails with a sentence, the tarball that was there stays, and the next run with room makes it", async () => {

@@ -42,6 +42,10 @@ process.on("unhandledRejection", (reason) => {
   setTimeout(rejected, 20);
 });
 
+/** Errors that ended a user's program, with a stack: of a stream to which nobody listens, say. */
+const uncaught: Error[] = [];
+process.on("uncaughtException", (error) => void uncaught.push(error));
+
 /** Makes an App of the arguments under Pulumi's mocks. */
 export async function run(described: Record<string, unknown>, preview: boolean): Promise<Verdict> {
   const registered: Pick<Resource, "type" | "name" | "inputs">[] = [];
@@ -90,6 +94,7 @@ export async function run(described: Record<string, unknown>, preview: boolean):
 
   const errors = [...new Set([...thrown, ...rejections])];
   const findings = late ? [`it hangs: nothing after ${patience} ms`] : [];
+  for (const { message } of uncaught.splice(0)) findings.push(`nobody catches: ${message}`);
   const messages = errors.map(textOf);
   for (const error of errors) findings.push(...errorProblems(error, [described, args]));
   for (const text of [...messages, ...logged])
