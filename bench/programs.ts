@@ -51,7 +51,7 @@ const imageOf = ({ address, repository, builder, image }: Omit<Common, "ports">)
   ...image,
 });
 
-/** What a user would write with docker-build and command: an image, an index, and \`docker run\`. */
+/** The same five resources as an App's with docker-build and command: image, index, a check of the index, pull, and container. */
 export const byHand = ({ address, repository, ports, builder }: Common): string =>
   `import * as command from "@pulumi/command";
 import * as dockerBuild from "@pulumi/docker-build";
@@ -75,6 +75,14 @@ for (const [nth, port] of ${JSON.stringify(ports)}.entries()) {
     tag: \`\${repository}:web\${nth}\`,
     sources: [image.ref],
   });
+  const check = new command.local.Command(\`web\${nth}-check\`, {
+    create: pulumi.interpolate\`docker buildx imagetools inspect \${index.ref} | grep -q linux/amd64\`,
+  });
+  const pull = new command.local.Command(
+    \`web\${nth}-pull\`,
+    { create: pulumi.interpolate\`docker pull \${image.ref}\` },
+    { dependsOn: [check] },
+  );
   const name = \`bench-by-hand-\${port}\`;
   new command.local.Command(
     \`web\${nth}\`,
@@ -82,7 +90,7 @@ for (const [nth, port] of ${JSON.stringify(ports)}.entries()) {
       create: pulumi.interpolate\`docker rm -f \${name}; docker run -d --name \${name} -p \${port}:8080 \${image.ref}\`,
       delete: \`docker rm -f \${name}\`,
     },
-    { dependsOn: [index] },
+    { dependsOn: [pull] },
   );
 }
 `;
