@@ -37,6 +37,7 @@ export const builtBy = new WeakMap<
     readonly name: string;
     readonly args: ImageArgs;
     readonly parent?: pulumi.Resource;
+    /** Where the image lies in a Repository of ours. */
     readonly repositoryArn?: pulumi.Output<string>;
   }
 >();
@@ -44,16 +45,6 @@ export const builtBy = new WeakMap<
 /** A digest that isn't there yet is told by the providers as "" in previews: that is unknown, never a digest. */
 export function onceKnown(digest: pulumi.Output<string>): pulumi.Output<string> {
   return digest.apply((text) => text || (pulumi.unknown as unknown as string));
-}
-
-/** How the registry of an image is reached. */
-export function accessTo(image: Image): RegistryAccess {
-  return builtBy.get(image)!.access;
-}
-
-/** The ARN of the repository that an image lies in, where that is a Repository of ours. */
-export function repositoryArnOf(image: Image): pulumi.Output<string> | undefined {
-  return builtBy.get(image)?.repositoryArn;
 }
 
 /** Reference, digest and size of each image that the gate saw. */

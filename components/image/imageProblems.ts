@@ -7,7 +7,7 @@ import { normalisePlatform } from "../platform";
 import { BuildNetwork, Compression, imageFields, originOf } from "./imageArgs";
 import { checkOutput, checkReference, plannedOutputProblems } from "./outputProblems";
 import { checkBuilder, checkSameBuilders } from "../builders/builderProblems";
-import { parseReference } from "../registry/reference";
+import { registryIn } from "../registry/reference";
 import { checkPullCredentials, checkRegistry } from "./registryProblems";
 
 /** A context that BuildKit fetches by itself: a URL, or a Git address. */
@@ -99,12 +99,12 @@ function checkSameRegistry(check: Checker, args: Fields, at: At): void {
   if (!isFields(args.registry) || typeof args.ref !== "string") return;
   const address = args.registry.address ?? "docker.io";
   if (isLater(address)) return;
-  const [named, given] = [parseReference(args.ref), parseReference(`${address as string}/any`)];
-  if (args.registry.username === undefined || !named.ok || !given.ok) return;
-  if (named.reference.registry === given.reference.registry) return;
+  const [named, given] = [registryIn(args.ref), registryIn(`${address as string}/any`)];
+  if (args.registry.username === undefined || named === undefined || given === undefined) return;
+  if (named === given) return;
   check.add(
     at("registry"),
-    `holds credentials for ${given.reference.registry}, and ${at("ref")} lies in ${named.reference.registry}`,
+    `holds credentials for ${given}, and ${at("ref")} lies in ${named}`,
     `write ${at("registry")} for the registry of ${at("ref")}, or leave it out`,
   );
 }

@@ -5,7 +5,7 @@ import type { Plan } from "../plan";
 import { Compression, type ImageArgs, type RegistryArgs } from "./imageArgs";
 import { isRemoteContext } from "./imageProblems";
 import { ecrAccess } from "../registry/ecrAccess";
-import { parseReference, printReference } from "../registry/reference";
+import { parseReference, printReference, registryIn } from "../registry/reference";
 
 export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
   const { address, repository } = args.registry!;
@@ -81,8 +81,8 @@ function registryAccess(args: ImageArgs): RegistryAccess {
   const { address, username, password } = args.registry ?? {};
   if (args.ref === undefined || username === undefined) return { username, password };
   const same = pulumi.all([args.ref, address ?? "docker.io"]).apply(([ref, host]) => {
-    const [named, given] = [parseReference(ref), parseReference(`${host}/any`)];
-    return named.ok && given.ok && named.reference.registry === given.reference.registry;
+    const named = registryIn(ref);
+    return named !== undefined && named === registryIn(`${host}/any`);
   });
   const only = (value: pulumi.Input<string> | undefined) =>
     pulumi.all([same, value]).apply(([fits, text]) => (fits ? (text ?? "") : ""));

@@ -84,6 +84,12 @@ export function parseReference(text: string): ParsedReference {
   };
 }
 
+/** The registry that a text names as a reference, or undefined. */
+export function registryIn(text: string): string | undefined {
+  const parsed = parseReference(text);
+  return parsed.ok ? parsed.reference.registry : undefined;
+}
+
 /** The reference in full: `docker.io/library/nginx:1.27@sha256:…`. */
 export function printReference({ registry, repository, tag, digest }: Reference): string {
   return `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Checker, isFields } from "../check";
 import { show } from "../errors";
-import { accessTo, builtBy, type PlatformImage, repositoryArnOf } from "../image/built";
+import { builtBy, type PlatformImage } from "../image/built";
 import { Image } from "../image/image";
 import type { RegistryArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
-import { parseReference } from "../registry/reference";
+import { registryIn } from "../registry/reference";
 import { type Architecture, platformOf } from "../platform";
 import { repositoryArnIn } from "../registry/ecrAccess";
 
@@ -102,7 +102,9 @@ export function targetImage(
             ...(registry?.username !== undefined && {
               registry: {
                 ...registry,
-                address: registry.address ?? pulumi.output(finished!).apply(registryIn),
+                address:
+                  registry.address ??
+                  pulumi.output(finished!).apply((text) => registryIn(text) ?? ""),
                 repository: undefined!, // the reference's own
               },
             }),
@@ -110,17 +112,11 @@ export function targetImage(
           { parent: target },
         );
   const ref = image.platformRef(platform);
-  const known = repositoryArnOf(image);
-  const repository = builtBy.get(image)?.args.repository;
+  const { access, repositoryArn, args: made } = builtBy.get(image)!;
   return {
     ref,
-    repositoryArn: known ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
-    access: registry?.username === undefined ? accessTo(image) : registry,
-    repository: pulumi.Resource.isInstance(repository) ? repository : undefined,
+    repositoryArn: repositoryArn ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
+    access: registry?.username === undefined ? access : registry,
+    repository: pulumi.Resource.isInstance(made.repository) ? made.repository : undefined,
   };
-}
-
-function registryIn(reference: string): string {
-  const parsed = parseReference(reference);
-  return parsed.ok ? parsed.reference.registry : "";
 }

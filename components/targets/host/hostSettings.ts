@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
-import { parseReference } from "../../registry/reference";
+import { registryIn } from "../../registry/reference";
 import type { Architecture } from "../../platform";
 import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
@@ -47,16 +47,11 @@ function header(identity: HostIdentity, image: string, problems: string): string
     assign("owner", identity.owner),
     assign("resource", identity.resource ?? identity.owner),
     assign("image", image),
-    assign("registry", registryOf(image)),
+    assign("registry", registryIn(image) ?? "docker.io"),
     assign("pull_timeout", 1800),
     assign("lock_timeout", 900),
     assign("problems", problems),
   ];
-}
-
-function registryOf(image: string): string {
-  const parsed = parseReference(image);
-  return parsed.ok ? parsed.reference.registry : "docker.io";
 }
 
 /** Credentials for the pull. */

@@ -2,7 +2,7 @@ import { Checker, isFields, isLater } from "../../check";
 import { type Problem, show } from "../../errors";
 import { builtBy } from "../../image/built";
 import { Image } from "../../image/image";
-import { parseReference } from "../../registry/reference";
+import { registryIn } from "../../registry/reference";
 import { parseArchitecture } from "../../platform";
 import { repositoryArnIn } from "../../registry/ecrAccess";
 import { environmentProblems, secretArn } from "../aws/environment";
@@ -120,12 +120,12 @@ function checkImage(check: Checker, args: Fields): void {
 function checkRegistry(check: Checker, path: string, reference: unknown): void {
   if (typeof reference !== "string" || thisMachine.test(reference)) return;
   if (repositoryArnIn(reference) !== undefined) return;
-  const parsed = parseReference(reference);
+  const registry = registryIn(reference);
   // What isn't a reference at all is told by the Image that verifies it.
-  if (!parsed.ok) return;
+  if (registry === undefined) return;
   check.add(
     path,
-    `lies in ${parsed.reference.registry}, and Lambda pulls from ECR only`,
+    `lies in ${registry}, and Lambda pulls from ECR only`,
     "push it to a repository of ECR in the function's region",
   );
 }
