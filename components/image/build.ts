@@ -6,7 +6,7 @@ import { beforeChange } from "../hooks";
 import { normalisePlatform, platformSlug } from "../platform";
 import { scopedName } from "../scope";
 import { type Built, onceKnown } from "./built";
-import type { Buildx } from "./buildx";
+import { type Buildx, buildx } from "./buildx";
 import { cacheTag } from "./cache";
 import { CacheMode, type ImageArgs } from "./imageArgs";
 import {
@@ -19,7 +19,7 @@ import {
   repositoryOf,
   secretValues,
 } from "./inputs";
-import { buildx, join, type Making, preflightArgs } from "./join";
+import { join, type Making, preflightArgs } from "./join";
 import { buildHooks, type PreflightArgs } from "./preflight";
 
 /** One docker-build Image for each platform, joined. */

@@ -1,15 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
+import { once } from "../nodeProgram";
 import { normalisePlatform } from "../platform";
 import { ecrAccess } from "../registry/ecrAccess";
 import { fieldPath, uniqueName } from "../scope";
-import { Gate } from "../verification/gate";
+import { makeGate } from "../verification/gate";
 import { watchPresence } from "../verification/presence";
 import { type Built, digestOf, fromReport, imagesIn } from "./built";
-import type { Login } from "./buildx";
+import { buildx, type Login } from "./buildx";
 import { contentTag } from "./cache";
 import type { ImageArgs } from "./imageArgs";
 import { repositoryOf } from "./inputs";
-import { buildx, join, type Making, preflightArgs } from "./join";
+import { join, type Making, preflightArgs } from "./join";
 
 /** A finished image: what it holds is what the gate saw. */
 export function take(making: Making): Built {
@@ -42,7 +43,7 @@ export function copy(making: Making): Built {
   const made = buildx(making, `${name}-copied`, first, preflight, logins(making));
   const built = verified(
     making,
-    made.passed(pulumi.interpolate`${repository}@${digest}`),
+    once(pulumi.interpolate`${repository}@${digest}`, made),
     "copyOf",
     made.urn.apply((urn) => `pulumi up --replace '${urn}'`),
   );
@@ -66,7 +67,7 @@ function verified(
   field: keyof ImageArgs,
   rebuild: pulumi.Input<string>,
 ): Built {
-  const gate = new Gate(
+  const gate = makeGate(
     `${name}-verified`,
     {
       name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", field)}`,

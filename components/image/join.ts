@@ -3,12 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { watchDockerfile } from "../dockerfile/watch";
 import { pathsOf, settled } from "../hooks";
 import type { Plan } from "../plan";
-import { fieldPath, uniqueName } from "../scope";
-import { Gate } from "../verification/gate";
+import { once } from "../nodeProgram";
+import { fieldPath, scopedName, uniqueName } from "../scope";
+import { makeGate } from "../verification/gate";
 import { isMissing, watchPresence } from "../verification/presence";
-import { type Built, digestOf, fromReport, imagesIn } from "./built";
-import { Buildx, type BuildxArgs, type Login } from "./buildx";
-import { contentTag } from "./cache";
+import { type Built, builtBy, digestOf, fromReport, imagesIn } from "./built";
+import { buildx } from "./buildx";
+import { contentTag, liveTag } from "./cache";
 import type { Image } from "./image";
 import type { ImageArgs } from "./imageArgs";
 import { indexRegistry, type RegistryAccess, repositoryOf } from "./inputs";
@@ -76,14 +77,18 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
   const content = [...parts.digests, ...attached.entries()];
   const tag = pulumi.all(Object.fromEntries(content)).apply(contentTag);
   const tagged = (text: pulumi.Input<string>, key: string, of: pulumi.Output<string>[]) => {
-    if (args.index !== false) return indexOf(making, key, repository, text, of, preflight);
+    if (args.index !== false) {
+      const { urn, ref } = indexOf(making, key, text, of, { hooks: indexHooks(preflight, key) });
+      return { urn, reference: digestReference(ref) };
+    }
     const copy = { source: of[0]!, target: pulumi.interpolate`${repository}:${text}` };
-    return buildx(making, `${key}-copied`, copy, preflight);
+    const made = buildx(making, `${key}-copied`, copy, preflight);
+    return { urn: made.urn, reference: once(of[0]!, made) };
   };
 
   const root = tagged(tag, name, sources);
-  const reference = root instanceof Buildx ? root.passed(sources[0]!) : digestReference(root.ref);
-  const gate = new Gate(
+  const { reference } = root;
+  const gate = makeGate(
     `${name}-verified`,
     {
       name: preflight.id,
@@ -97,7 +102,7 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
     { parent: image },
   );
   // A tag for people moves only to what was verified.
-  const verified = sources.map((source) => gate.passed(source));
+  const verified = sources.map((source) => once(source, gate));
   const moved = (args.tags ?? []).map((text) => tagged(text, `${name}:${text}`, verified));
   const rebuilt = [...parts.resources, root, ...moved];
   const again = pulumi
@@ -111,49 +116,44 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
     parts.plain ? verified[at]! : fromReport(gate, platform),
   ]);
   return {
-    imageUri: gate.passed(reference),
+    imageUri: once(reference, gate),
     deployed,
     access,
     sources: verified,
-    platforms: gate.passed(pulumi.output([...plan.platforms])),
+    platforms: once([...plan.platforms], gate),
     images: imagesIn(gate),
     refs: new Map(refs),
   };
 }
 
+/** An index under a tag. Replaced with each release, and nothing is lost by it: `protect` is for what would be. */
 function indexOf(
-  { image, args, access }: Making,
+  { image, args, access }: Pick<Making, "image" | "args" | "access">,
   name: string,
-  repository: pulumi.Output<string>,
   tag: pulumi.Input<string>,
   sources: pulumi.Output<string>[],
-  preflight: PreflightArgs,
+  opts: pulumi.CustomResourceOptions,
 ): dockerBuild.Index {
   return new dockerBuild.Index(
     name,
     {
-      tag: pulumi.interpolate`${repository}:${tag}`,
+      tag: pulumi.interpolate`${repositoryOf(args)}:${tag}`,
       sources,
       registry: indexRegistry(args, access),
     },
-    // Replaced with each release, and nothing is lost by it: `protect` is for what would be.
-    { parent: image, protect: false, retainOnDelete: true, hooks: indexHooks(preflight, name) },
+    { parent: image, protect: false, retainOnDelete: true, ...opts },
   );
 }
 
-/** What Docker's client makes of an image, with the credentials for others' registries and for the image's own. */
-export function buildx(
-  { image, args, access }: Making,
-  name: string,
-  what: Pick<BuildxArgs, "source" | "target" | "scan">,
-  preflight: PreflightArgs,
-  others: readonly Login[] = [],
-  hooks: pulumi.ResourceHookBinding = {},
-): Buildx {
-  const { username, password } = access;
-  const own = { address: args.registry!.address ?? "docker.io", username, password };
-  const common = { name: preflight.id, path: preflight.path(""), logins: [...others, own] };
-  return new Buildx(name, { ...what, ...common }, { parent: image, hooks });
+/**
+ * The tag `live-<project>-<app>-<stack>`, moved to a release once what runs it (`after`) is there: a lifecycle rule keeps what has it. For
+ * the registry's clean-up alone; nothing is deployed by it.
+ */
+export function markLive(image: Image, after: pulumi.Resource[]): void {
+  const { name, args, parent, sources, access } = builtBy.get(image)!;
+  if (sources === undefined) return;
+  const tag = liveTag(pulumi.getProject(), scopedName(name, parent), pulumi.getStack());
+  indexOf({ image, args, access }, `${name}-live`, tag, sources, { dependsOn: after });
 }
 
 /** `repository@sha256:…` of `repository:tag@sha256:…`. */
