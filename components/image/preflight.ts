@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { noteBuild } from "../announcement";
-import { hooksSupported, refuseSecrets, settled } from "../hooks";
+import { beforeChange, hooksSupported, joinHooks, refuseSecrets, settled } from "../hooks";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { difference, inWords } from "../builders/definition";
 import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emulators";
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
-import { type BuilderFacts, isNative } from "../builders/facts";
+import { type BuilderFacts, isNative, manner } from "../builders/facts";
 import type { DockerfileWatch } from "../dockerfile/watch";
 import { failedStep, isStepFailure } from "../builders/history";
 import { explain, withoutRecord, type ErrorPlace } from "./explain";
@@ -39,8 +39,7 @@ export function buildHooks(
   builder: BuilderArgs | undefined,
   builderPath: string,
 ): pulumi.ResourceHookBinding {
-  if (!hooksSupported()) return {};
-  const before = new pulumi.ResourceHook(
+  const before = beforeChange(
     `preflight of ${args.id} (${platform})`,
     async ({ newInputs: inputs }) => {
       await refusePublished(args);
@@ -62,25 +61,19 @@ export function buildHooks(
         await args.dockerfile.advise(inputs, platform);
       if (!pulumi.runtime.isDryRun()) await announceFirstBuild(args, platform, inputs);
     },
-    { onDryRun: true },
   );
-  return {
-    beforeCreate: [before],
-    beforeUpdate: [before],
-    onError: [explainer(args, platform, builder?.name)],
-  };
+  return joinHooks(before, explained(args, platform, builder?.name));
 }
 
 /** The hook that explains why an index couldn't be made. */
 export function indexHooks(args: PreflightArgs, tag: string): pulumi.ResourceHookBinding {
-  if (!hooksSupported()) return {};
-  return { onError: [explainer(args, `the index ${tag}`, undefined)] };
+  return explained(args, `the index ${tag}`, undefined);
 }
 
 /** What will be built, and whether on a machine of its architecture, where that can be told. */
 function inBuilds(facts: BuilderFacts, platform: string): string {
   if (facts.state !== "ready" || !facts.platforms.includes(platform)) return platform;
-  return `${platform} ${isNative(platform, facts.own) ? "natively" : "emulated by QEMU"}`;
+  return `${platform} ${manner(platform, facts.own)}`;
 }
 
 /** The builder's facts after what may be done for it was done. */
@@ -105,6 +98,9 @@ interface Finding {
   readonly text: string;
 }
 
+const info = (text: string): Finding => ({ level: "info", text });
+const error = (text: string): Finding => ({ level: "error", text });
+
 /** The simplest builder that does: what fixes name. */
 const simplest = `{ name: "multi", driver: "docker-container" }`;
 
@@ -117,21 +113,18 @@ export function judge(
   preview: boolean = pulumi.runtime.isDryRun(),
 ): Finding {
   const other = builder && difference(facts, builder);
-  if (other !== undefined) {
-    return {
-      level: "error",
-      text: `${builderPath}: builder "${builder!.name}" ${other}; what is there is never changed: state that, name another one, or remove it with \`docker buildx rm ${builder!.name}\``,
-    };
-  }
+  if (other !== undefined)
+    return error(
+      `${builderPath}: builder "${builder!.name}" ${other}; what is there is never changed: state that, name another one, or remove it with \`docker buildx rm ${builder!.name}\``,
+    );
   const who = builder === undefined ? "the selected builder" : `builder "${builder.name}"`;
   switch (facts.state) {
     case "missing":
       if (preview && builder?.driver !== undefined) {
         const endpoints = builder.endpoint === undefined ? [] : [builder.endpoint];
-        return {
-          level: "info",
-          text: `building ${platform} on builder "${facts.name}", which \`pulumi up\` makes first (${inWords(builder.driver, endpoints)})`,
-        };
+        return info(
+          `building ${platform} on builder "${facts.name}", which \`pulumi up\` makes first (${inWords(builder.driver, endpoints)})`,
+        );
       }
       // Machines that only preview, as in the CI of a pull request, often have no builder.
       return {
@@ -140,40 +133,27 @@ export function judge(
       };
     case "unreachable": {
       const at = facts.endpoints.length === 0 ? "" : ` at ${facts.endpoints.join(", ")}`;
-      return {
-        level: "error",
-        text: `${builderPath}: ${who} doesn't answer${at} (${facts.detail}); ${wayTo(facts.endpoints[0])}, or name another one`,
-      };
+      return error(
+        `${builderPath}: ${who} doesn't answer${at} (${facts.detail}); ${wayTo(facts.endpoints[0])}, or name another one`,
+      );
     }
     case "stopped":
-      return {
-        level: "info",
-        text: `building ${platform} on ${who}, which isn't running: \`pulumi up\` starts it`,
-      };
+      return info(`building ${platform} on ${who}, which isn't running: \`pulumi up\` starts it`);
     case "unknown":
       return {
         level: "warn",
         text: `building ${platform}; the builder can't be checked beforehand (${facts.detail})`,
       };
     case "ready":
-      if (facts.driver === "docker" && builder !== undefined) {
-        return {
-          level: "error",
-          text: `${builderPath}: builder "${builder.name}" has the docker driver, which can't push images of this kind; write ${simplest}`,
-        };
-      }
-      if (facts.driver === "docker" || facts.driver === "") {
-        return {
-          level: "info",
-          text: `building ${platform} with any builder that isn't of the docker driver`,
-        };
-      }
+      if (facts.driver === "docker" && builder !== undefined)
+        return error(
+          `${builderPath}: builder "${builder.name}" has the docker driver, which can't push images of this kind; write ${simplest}`,
+        );
+      if (facts.driver === "docker" || facts.driver === "")
+        return info(`building ${platform} with any builder that isn't of the docker driver`);
       if (!facts.platforms.includes(platform))
         return judgeLacking(facts, platform, builder, builderPath, preview);
-      return {
-        level: "info",
-        text: `building ${platform} ${isNative(platform, facts.own) ? "natively" : "emulated by QEMU"} on builder "${facts.name}"`,
-      };
+      return info(`building ${platform} ${manner(platform, facts.own)} on builder "${facts.name}"`);
   }
 }
 
@@ -197,17 +177,14 @@ function judgeLacking(
   const lacks = `builder "${facts.name}" doesn't offer ${platform}, only ${facts.platforms.join(", ")}`;
   const asked = builder?.installEmulators === true;
   if (asked && preview && reachesKernel(facts))
-    return { level: "info", text: `${lacks}: \`pulumi up\` registers QEMU for it first` };
+    return info(`${lacks}: \`pulumi up\` registers QEMU for it first`);
   const byHand = `register QEMU on its machine with \`${emulatorCommand(platform)}\``;
   const fix =
     builder !== undefined && !asked && reachesKernel(facts)
       ? `${builderPath}.installEmulators: true has QEMU registered for it`
       : byHand;
   const why = asked ? " (from here, QEMU can't be registered there)" : "";
-  return {
-    level: "error",
-    text: `${builderPath}: ${lacks}${why}; ${fix}, or name a native builder`,
-  };
+  return error(`${builderPath}: ${lacks}${why}; ${fix}, or name a native builder`);
 }
 
 /** BuildKit calls a cache that isn't there yet an ERROR, in the middle of a build that goes on. */
@@ -232,27 +209,25 @@ function refusePublished(args: PreflightArgs): Promise<void> {
   });
 }
 
-function explainer(
+function explained(
   args: PreflightArgs,
   subject: string,
   builder: string | undefined,
-): pulumi.ErrorHook {
-  return new pulumi.ErrorHook(`explanation of ${args.id} (${subject})`, async (failure) => {
-    const place: Omit<ErrorPlace, "registry"> = {
-      subject,
-      builder,
-      credentials: args.credentials,
-      path: args.path,
-    };
-    const registry = await settled(args.registry);
+): pulumi.ResourceHookBinding {
+  if (!hooksSupported()) return {};
+  const id = `explanation of ${args.id} (${subject})`;
+  const hook = new pulumi.ErrorHook(id, async (failure) => {
+    const { credentials, path } = args;
+    const place = { subject, builder, credentials, path, registry: await settled(args.registry) };
     const raw = failure.errors.join("\n");
     const inStep = isStepFailure(raw);
     const step = inStep ? await failedStep(raw, subject, builder) : undefined;
-    const sentence = explain(raw, { ...place, registry }, step?.printed);
+    const sentence = explain(raw, place, step?.printed);
     if (sentence !== undefined) await pulumi.log.error(sentence, args.resource);
     if (step !== undefined)
       await pulumi.log.info(`what the step printed: \`${step.command}\``, args.resource);
     else if (inStep) await pulumi.log.info(withoutRecord(builder), args.resource);
     return false;
   });
+  return { onError: [hook] };
 }
