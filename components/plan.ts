@@ -1,5 +1,4 @@
-import type { Problem } from "./errors";
-import { show } from "./errors";
+import { type Problem, show } from "./errors";
 import { Architecture, normalisePlatform, platformOf, sortPlatforms } from "./platform";
 
 /** What a target needs of the image, and which of the user's settings says so. */

@@ -1,10 +1,9 @@
 import { existsSync, statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import { type Checker, isFields } from "../check";
+import { type Checker, type Fields, isFields } from "../check";
 import { show } from "../errors";
 import { BuilderDriver, builderFields } from "./builderArgs";
 
-type Fields = Record<string, unknown>;
 const name = "a name that `docker buildx ls` shows";
 
 /** Everything wrong with one builder's arguments that can be told without asking anybody. */
@@ -47,7 +46,7 @@ const grammar = /^[a-zA-Z][a-zA-Z0-9._-]*$/;
 
 function checkName(check: Checker, builder: Fields, path: string): void {
   if (builder.name === undefined) check.add(path, "is missing", `write ${name}`);
-  if (!checkText(check, builder.name, path, name)) return;
+  if (!check.plainText(builder.name, path, name)) return;
   if (!grammar.test(builder.name)) {
     check.add(
       path,
@@ -142,7 +141,7 @@ function checkEndpoint(
   schemes: readonly string[],
   example: string,
 ): string | undefined {
-  if (!checkText(check, value, path, example)) return undefined;
+  if (!check.plainText(value, path, example)) return undefined;
   const [scheme, rest] = value.split(/:\/\/(.*)/s) as [string, string?];
   // A password isn't shown.
   const shown = show(value.replace(/:\/\/[^/]*@/, "://…@"));
@@ -174,7 +173,7 @@ function checkTls(check: Checker, builder: Fields, path: string, scheme: string 
     if (tls[one] === undefined && tls[other] !== undefined)
       check.add(`${at}.${one}`, `is missing next to ${at}.${other}`, "name its PEM file");
   }
-  checkText(check, tls.serverName, `${at}.serverName`, `"buildkit.example.com"`);
+  check.plainText(tls.serverName, `${at}.serverName`, `"buildkit.example.com"`);
 }
 
 /** What `tls` says of a remote builder in words of its own. */
@@ -194,12 +193,7 @@ function checkOptions(check: Checker, options: unknown, path: string): void {
 }
 
 function checkFile(check: Checker, value: unknown, path: string): void {
-  if (!checkText(check, value, path, "the path of a file")) return;
+  if (!check.plainText(value, path, "the path of a file")) return;
   if (existsSync(value) && statSync(value).isFile()) return;
   check.add(path, `there is no file ${show(value)}`, "write its path, relative to the program");
-}
-
-/** A text that is known now: the preflight has no other. */
-function checkText(check: Checker, value: unknown, path: string, example: string): value is string {
-  return check.plain(value, path) && check.text(value, path, example);
 }

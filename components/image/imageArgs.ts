@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { BuilderArgs } from "../builders/builderArgs";
-import { isFields } from "../check";
+import { isFields, under } from "../check";
 import { normalisePlatform } from "../platform";
 import { makePlan, type Plan, type Requirement } from "../plan";
 import type { ImageRepositoryArgs } from "../registry/repositoryArgs";
@@ -356,7 +356,7 @@ export function originOf(args: {
 
 /** The plan of an image: its platforms are those that are listed, else those of its sources, else what the targets need. */
 export function planImage(args: unknown, path: string, requirements: readonly Requirement[]): Plan {
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   const { platforms, sources, reasons } = (Object(args) === args ? args : {}) as ImageArgs;
   const named = Object.keys(isFields(sources) ? sources : {}).flatMap(
     (spelling) => normalisePlatform(spelling) ?? [],

@@ -1,8 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Checker, isFields, isLater } from "../check";
-import type { Problem } from "../errors";
-import { show } from "../errors";
+import { type At, Checker, type Fields, isFields, isLater, under } from "../check";
+import { type Problem, show } from "../errors";
 import { normalisePlatform } from "../platform";
 import { BuildNetwork, Compression, imageFields, originOf } from "./imageArgs";
 import { checkOutput, checkReference, plannedOutputProblems } from "./outputProblems";
@@ -22,7 +21,7 @@ export function isRemoteContext(location: string): boolean {
  */
 export function imageProblems(args: unknown, path: string, placed = false): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   if (args === undefined || args === null) {
     check.add(path || "args", "is missing", `write for example { context: "./app" }`);
     return check.problems;
@@ -49,9 +48,6 @@ export function imageProblems(args: unknown, path: string, placed = false): Prob
   checkPullCredentials(check, args, at);
   return check.problems;
 }
-
-export type At = (field: string) => string;
-type Fields = Record<string, unknown>;
 
 function checkFinished(check: Checker, args: Fields, at: At, origin: "ref" | "sources" | "copyOf") {
   if (origin === "sources") return checkSources(check, args, at);
@@ -241,7 +237,7 @@ export function plannedProblems(
 function sourceProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
   if (!isFields(args) || originOf(args) !== "sources" || !isFields(args.sources)) return [];
   if (args.platforms === undefined) return [];
-  const at = path === "" ? "sources" : `${path}.sources`;
+  const at = under(path)("sources");
   const named = new Set(Object.keys(args.sources).map(normalisePlatform));
   const lacking = platforms.filter((platform) => !named.has(platform));
   const more = Object.keys(args.sources).filter((spelling) => {
@@ -257,7 +253,7 @@ function sourceProblems(args: unknown, path: string, platforms: readonly string[
     ...more.map((spelling) => ({
       path: `${at}["${spelling}"]`,
       what: "is a platform that isn't planned",
-      fix: `remove it, or add it to ${path === "" ? "" : `${path}.`}platforms`,
+      fix: `remove it, or add it to ${under(path)("platforms")}`,
     })),
   ];
 }
@@ -266,7 +262,7 @@ function sourceProblems(args: unknown, path: string, platforms: readonly string[
 function builderProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
   if (!isFields(args) || !isFields(args.builders)) return [];
   const named = new Set(Object.keys(args.builders).map(normalisePlatform));
-  const at = path === "" ? "builders" : `${path}.builders`;
+  const at = under(path)("builders");
   return platforms
     .filter((platform) => !named.has(platform))
     .map((platform) => ({

@@ -1,10 +1,7 @@
-import { type Checker, isLater } from "../check";
+import { type At, type Checker, type Fields, isLater } from "../check";
 import { show } from "../errors";
 import { pathProblem } from "../registry/kinds";
 import { parseReference } from "../registry/reference";
-import type { At } from "./imageProblems";
-
-type Fields = Record<string, unknown>;
 
 /** Where the image lies, and who pushes it there. `placed`: somebody else says where. */
 export function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): void {

@@ -1,4 +1,4 @@
-import { Checker } from "../check";
+import { type At, Checker, type Fields, under } from "../check";
 import { type Problem, show } from "../errors";
 import { ecrAddress } from "./ecr";
 import { movingTags } from "./policies";
@@ -16,7 +16,7 @@ const mostWildcards = { mutable: 2, lifecycle: 4 };
 /** What is wrong with the arguments of a repository. `path` is that of the object, empty for a Repository alone. */
 export function repositoryProblems(args: unknown, path: string): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   if (!check.fields(args, path, Object.keys(repositoryFields))) return check.problems;
   if (args.existing !== undefined) {
     checkExisting(check, args, at);
@@ -42,10 +42,8 @@ export function repositoryProblems(args: unknown, path: string): Problem[] {
   const keyExample = `"arn:aws:kms:region:account:key/…"`;
   if (check.text(key, at("kmsKeyArn"), keyExample) && !/^arn:[a-z-]+:kms:/.test(key))
     check.add(at("kmsKeyArn"), `${show(key)} is no ARN of a key`, `write ${keyExample}`);
-  if (check.plain(args.untaggedDays, at("untaggedDays")))
-    check.whole(args.untaggedDays, at("untaggedDays"), 1, 36_500, "days");
-  if (check.plain(args.keepReleases, at("keepReleases")))
-    check.whole(args.keepReleases, at("keepReleases"), 2, 1000, "releases");
+  check.plainWhole(args.untaggedDays, at("untaggedDays"), 1, 36_500, "days");
+  check.plainWhole(args.keepReleases, at("keepReleases"), 2, 1000, "releases");
   checkRules(check, args.lifecycleRules, at("lifecycleRules"));
   if (check.texts(args.pullAccounts, at("pullAccounts"), `"123456789012"`)) {
     args.pullAccounts.forEach((id, index) => checkAccount(check, id, at(`pullAccounts[${index}]`)));
@@ -53,9 +51,6 @@ export function repositoryProblems(args: unknown, path: string): Problem[] {
   check.textMap(args.tags, at("tags"), `{ team: "web" }`);
   return check.problems;
 }
-
-type Fields = Record<string, unknown>;
-type At = (field: string) => string;
 
 function checkExisting(check: Checker, args: Fields, at: At): void {
   for (const field of Object.keys(args)) {
@@ -75,7 +70,7 @@ function checkExisting(check: Checker, args: Fields, at: At): void {
 }
 
 function checkName(check: Checker, name: unknown, path: string): void {
-  if (!check.plain(name, path) || !check.text(name, path, `"team/web"`)) return;
+  if (!check.plainText(name, path, `"team/web"`)) return;
   if (ecrAddress(name) !== undefined) {
     const short = name.slice(name.indexOf("/") + 1);
     check.add(path, `${show(name)} is an address`, `write the name alone: "${short}"`);

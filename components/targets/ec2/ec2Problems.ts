@@ -1,4 +1,4 @@
-import { Checker, isFields } from "../../check";
+import { type At, Checker, type Fields, isFields, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { type Architecture, parseArchitecture } from "../../platform";
 import { environmentProblems } from "../aws/environment";
@@ -25,7 +25,7 @@ export function ec2Architecture(args: Ec2Args): Architecture | undefined {
 /** What is wrong with the arguments of an EC2 target. `path` is that of the object in an App, empty for the target alone. */
 export function ec2Problems(given: unknown, path: string): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   const known = [...Object.keys(ec2Fields), ...(path === "" ? ["image", "ref"] : [])];
   const args: unknown = given ?? null;
   if (!check.fields(args, path, known)) return check.problems;
@@ -49,9 +49,6 @@ export function ec2Problems(given: unknown, path: string): Problem[] {
   check.textMap(args.tags, at("tags"), `{ team: "web" }`);
   return check.problems;
 }
-
-type Fields = Record<string, unknown>;
-type At = (field: string) => string;
 
 function checkType(check: Checker, args: Fields, at: At): void {
   const { instanceType: type, architecture } = args;
@@ -96,12 +93,11 @@ function checkType(check: Checker, args: Fields, at: At): void {
 }
 
 function checkInstances(check: Checker, args: Fields, at: At): void {
-  const plain = (field: string, least: number, most: number, unit: string) =>
-    check.plain(args[field], at(field)) && check.whole(args[field], at(field), least, most, unit);
-  plain("instances", 1, 50, "instances"); // as many as one association names
-  plain("hostPort", 1, 65_535, "a TCP port");
-  plain("rootVolumeSize", 8, 16_384, "GiB");
-  plain("releaseTimeout", 1, 360, "minutes");
+  // As many as one association names.
+  check.plainWhole(args.instances, at("instances"), 1, 50, "instances");
+  check.plainWhole(args.hostPort, at("hostPort"), 1, 65_535, "a TCP port");
+  check.plainWhole(args.rootVolumeSize, at("rootVolumeSize"), 8, 16_384, "GiB");
+  check.plainWhole(args.releaseTimeout, at("releaseTimeout"), 1, 360, "minutes");
   check.text(args.ami, at("ami"), `"ami-0123456789abcdef0"`);
   check.flag(args.elasticIp, at("elasticIp"));
   check.flag(args.assignPublicIp, at("assignPublicIp"));

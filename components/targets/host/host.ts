@@ -3,7 +3,9 @@ import { join } from "node:path";
 import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../../announcement";
+import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
+import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
 import { type Architecture, statedArchitecture } from "../../platform";
@@ -90,7 +92,7 @@ export class HostTarget extends pulumi.ComponentResource {
       this.logsCommand = pulumi.output(logs);
       this.shellCommand = pulumi.output(shell);
     } else {
-      deployOverSsh(this, name, ssh, path === "" ? "ssh" : `${path}.ssh`, container, {
+      deployOverSsh(this, name, ssh, under(path)("ssh"), container, {
         triggers: [settings.image, architecture],
         pull: pulumi
           .all([settings.image, registry.address, passedOn(registry)])
@@ -197,7 +199,7 @@ function claim({ owner }: HostIdentity, ssh: HostArgs["ssh"], path: string): Pro
   if (!taken) return [];
   return [
     {
-      path: path === "" ? "name" : `${path}.name`,
+      path: under(path)("name"),
       what: `is that of another host target of this program, whose container would be replaced`,
       fix: "give one of the two another name",
     },
@@ -242,7 +244,7 @@ function releaseText(
   return pulumi
     .all([
       pulumi.output(settings),
-      secretNames(settings.environment ?? {}),
+      secretFields(settings.environment ?? {}),
       secretWords(settings, path),
       urn,
     ])
@@ -280,22 +282,10 @@ async function secretWords(settings: HostArgs, path: string): Promise<Problem[]>
     "health.command": settings.health?.command,
     "release.command": settings.release?.command,
   };
-  const found = Object.entries(fields).map(async ([field, value]) =>
-    (await pulumi.isSecret(pulumi.output(value))) ? [field] : [],
-  );
-  return (await Promise.all(found)).flat().map((field) => ({
-    path: path === "" ? field : `${path}.${field}`,
+  const at = under(path);
+  return (await secretFields(fields)).map((field) => ({
+    path: at(field),
     what: "is secret, and the host's list of processes shows it to everybody there",
-    fix: `pass it by ${path === "" ? "environment" : `${path}.environment`}`,
+    fix: `pass it by ${at("environment")}`,
   }));
-}
-
-/** Which variables are secret. A rejection becomes one of the input that waits for this. */
-async function secretNames(environment: {
-  [name: string]: pulumi.Input<string>;
-}): Promise<string[]> {
-  const names = Object.entries(environment).map(async ([name, value]) =>
-    (await pulumi.isSecret(pulumi.output(value))) ? [name] : [],
-  );
-  return (await Promise.all(names)).flat();
 }

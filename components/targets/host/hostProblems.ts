@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { Checker, isFields, isLater } from "../../check";
+import { Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { Architecture, parseArchitecture } from "../../platform";
 import { imageProblem } from "../targetImage";
@@ -124,12 +124,9 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
   const alone = (field: string) => path === "" || !["image", "ref", "registry"].includes(field);
   checker.fields(args, path, hostFields.filter(alone));
   if (path === "") imageProblem(checker, args);
-  sshProblems(checker, args.ssh, path === "" ? "ssh" : `${path}.ssh`);
-  environmentProblems(
-    checker,
-    args.environment,
-    path === "" ? "environment" : `${path}.environment`,
-  );
+  const at = under(path);
+  sshProblems(checker, args.ssh, at("ssh"));
+  environmentProblems(checker, args.environment, at("environment"));
   containerProblems(checker, args, path);
   if (path === "") registryProblems(checker, args.registry);
   return checker.problems;
@@ -151,7 +148,7 @@ function registryProblems(checker: Checker, registry: unknown): void {
 
 /** Checks how a container runs on a machine, whoever brings it there. */
 export function containerProblems(checker: Checker, args: Fields, path: string): void {
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   const check = (field: string, rule: Rule, value: unknown, needed = false) => {
     if (value === undefined || value === null) {
       if (needed) checker.add(at(field), `is missing: ${rule.allowed}`, rule.fix);
@@ -250,8 +247,6 @@ export function containerProblems(checker: Checker, args: Fields, path: string):
         `add it to ${at("ports")}`,
       );
 }
-
-type Fields = Record<string, unknown>;
 
 /** Stands for an entry of a list that is no object, which was reported as such. */
 const broken: Fields = {};

@@ -1,9 +1,7 @@
 import { isIP } from "node:net";
-import { type Checker, isFields, isLater } from "../../check";
+import { type Checker, type Fields, isFields, isLater } from "../../check";
 import { show } from "../../errors";
 import { sshFields } from "./sshArgs";
-
-type Fields = Record<string, unknown>;
 
 /** Names of resources are made of it, beside `-pull` and `-removal`. */
 const hostName = /^(?!.*-(pull|removal)$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/;

@@ -1,4 +1,4 @@
-import { Checker, isFields, isLater } from "../../check";
+import { type At, Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { builtBy } from "../../image/built";
 import { Image } from "../../image/image";
@@ -58,13 +58,10 @@ const aliasName = /^(?!\d+$)[A-Za-z0-9_-]{1,128}$/;
 const mostEnvironmentBytes = 4096;
 const thisMachine = /^(localhost|127\.0\.0\.1)(:\d+)?\//;
 
-type Fields = Record<string, unknown>;
-type At = (field: string) => string;
-
 /** What is wrong with the arguments of a Lambda target. `path` is that of the object in an App, empty for the target alone. */
 export function lambdaProblems(given: unknown, path: string): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   const known = [...Object.keys(lambdaFields), ...(path === "" ? ["image", "ref"] : [])];
   const args: unknown = withoutSecrets(check, given ?? null, at);
   if (!check.fields(args, path, known)) return check.problems;
@@ -80,11 +77,7 @@ export function lambdaProblems(given: unknown, path: string): Problem[] {
   }
   logRetentionProblem(check, args.logRetentionDays, at("logRetentionDays"));
   const alias = at("alias");
-  if (
-    check.plain(args.alias, alias) &&
-    check.text(args.alias, alias, `"live"`) &&
-    !aliasName.test(args.alias)
-  ) {
+  if (check.plainText(args.alias, alias, `"live"`) && !aliasName.test(args.alias)) {
     check.add(
       alias,
       `${show(args.alias)} is no name of an alias`,
