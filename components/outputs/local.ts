@@ -7,11 +7,10 @@ import { docker, enginePlatform } from "../command";
 import { digestOf } from "../image/built";
 import type { LoadArgs, TarballArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
-import type { Problem } from "../errors";
 import { normalisePlatform } from "../platform";
 import type { Access } from "../registry/client";
 import { refuse } from "../refuse";
-import { Refusal } from "../registry/refusal";
+import { type Problem, Refusal } from "../errors";
 
 /** What is to be on the machine that runs Pulumi, besides the registry. */
 export interface LocalArgs {

@@ -11,7 +11,7 @@ import { BlobStream } from "./blob";
 import { type Ask, Connection, codeOf, isFinal, isLoopback, unreachable } from "./connection";
 import { type Access, basic, type Credentials, credentialsFor, denial } from "./credentials";
 import { parseReference, registryHost } from "./reference";
-import { Refusal } from "./refusal";
+import { Refusal } from "../errors";
 
 export type { Access } from "./credentials";
 

@@ -5,7 +5,7 @@ import { delimiter, join, resolve } from "node:path";
 import { attempt, parseObject, slurp } from "./attempt";
 import { dockerFolder, hostIn, storedIn } from "./credentials";
 import { credentialsKey, registryIn } from "./reference";
-import { Refusal } from "./refusal";
+import { Refusal } from "../errors";
 
 /** Credentials for a registry. */
 export interface Login {

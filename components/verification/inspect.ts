@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { normalisePlatform } from "../platform";
 import { parseObject } from "../registry/attempt";
 import { type Access, type Options as Patience, Registry } from "../registry/client";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
 
 /** Patience, and what is read of an index. */
 export interface Options extends Patience {
