@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { ensureBuilder } from "../builders/ensure";
 import { beforeChange } from "../hooks";
-import { normalisePlatform, platformSlug } from "../platform";
+import { platformSlug, valueFor } from "../platform";
 import { scopedName } from "../scope";
 import { type Built, onceKnown } from "./built";
 import { type Buildx, buildx } from "./buildx";
@@ -12,12 +12,12 @@ import { CacheMode, type ImageArgs } from "./imageArgs";
 import {
   dockerfileOf,
   exportOf,
+  mapValues,
   ownRegistry,
   pullRegistries,
   relativeContext,
   relativePath,
   repositoryOf,
-  secretValues,
 } from "./inputs";
 import { join, type Making, preflightArgs } from "./join";
 import { buildHooks, type PreflightArgs } from "./preflight";
@@ -27,20 +27,12 @@ export function build(making: Making): Built {
   const { args, plan } = making;
   const repository = repositoryOf(args);
   const preflight = preflightArgs(making);
-  const resources = new Map(
-    plan.platforms.map((platform) => [
-      platform,
-      platformImage(making, platform, repository, preflight),
-    ]),
+  const images = plan.platforms.map((platform) =>
+    platformImage(making, platform, repository, preflight),
   );
-  const each = (value: (resource: dockerBuild.Image) => pulumi.Output<string>) =>
-    new Map([...resources].map(([platform, resource]) => [platform, value(resource)]));
-  const digests = each(({ digest }) => onceKnown(digest));
+  const digests = new Map(plan.platforms.map((one, at) => [one, onceKnown(images[at]!.digest)]));
   const sources = new Map(
-    [...digests].map(([platform, digest]) => [
-      platform,
-      pulumi.interpolate`${repository}@${digest}`,
-    ]),
+    [...digests].map(([one, digest]) => [one, pulumi.interpolate`${repository}@${digest}`]),
   );
   const plain = args.attestations?.provenance !== true;
   const sboms =
@@ -48,7 +40,7 @@ export function build(making: Making): Built {
       ? [...sources].map(([platform, source]) => sbom(making, platform, source, preflight))
       : [];
   const attached = sboms.map(({ digest }) => pulumi.interpolate`${repository}@${digest}`);
-  const made = [...resources.values(), ...sboms];
+  const made = [...images, ...sboms];
   return join(making, { sources, digests, plain, attached, resources: made }, preflight);
 }
 
@@ -73,8 +65,7 @@ function sbom(
 
 /** The builder of a platform, and the field that names it. */
 function builderOf(args: ImageArgs, platform: string): [BuilderArgs | undefined, string] {
-  const builders = Object.entries(args.builders ?? {});
-  const own = builders.find(([spelling]) => normalisePlatform(spelling) === platform)?.[1];
+  const own = valueFor(platform, args.builders);
   return own === undefined ? [args.builder, "builder"] : [own, `builders["${platform}"]`];
 }
 
@@ -95,12 +86,7 @@ function platformImage(
       context: {
         location: relativeContext(args.context!),
         ...(args.namedContexts && {
-          named: Object.fromEntries(
-            Object.entries(args.namedContexts).map(([key, location]) => [
-              key,
-              { location: relativeContext(location) },
-            ]),
-          ),
+          named: mapValues(args.namedContexts, (text) => ({ location: relativeContext(text) })),
         }),
       },
       ...dockerfileOf(args),
@@ -108,7 +94,7 @@ function platformImage(
         ...args.buildArgs,
         ...(epoch !== undefined && { SOURCE_DATE_EPOCH: pulumi.output(epoch).apply(String) }),
       },
-      ...(args.secrets && { secrets: secretValues(args.secrets) }),
+      ...(args.secrets && { secrets: mapValues(args.secrets, (value) => pulumi.secret(value)) }),
       ssh: args.ssh?.map(({ paths, ...rest }) => ({ ...rest, paths: paths?.map(relativePath) })),
       target: args.target,
       labels: args.labels,

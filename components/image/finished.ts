@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { once } from "../nodeProgram";
-import { normalisePlatform } from "../platform";
+import { valueFor } from "../platform";
 import { ecrAccess } from "../registry/ecrAccess";
 import { fieldPath, uniqueName } from "../scope";
 import { makeGate } from "../verification/gate";
@@ -19,13 +19,10 @@ export function take(making: Making): Built {
 
 /** Images that were built elsewhere for each platform, joined. Each may be an index that holds attestations too. */
 export function joinSources(making: Making): Built {
-  const given = new Map(
-    Object.entries(making.args.sources!).map(([spelling, ref]) => [
-      normalisePlatform(spelling)!,
-      pulumi.output(ref),
-    ]),
+  const { args, plan } = making;
+  const sources = new Map(
+    plan.platforms.map((one) => [one, pulumi.output(valueFor(one, args.sources)!)]),
   );
-  const sources = new Map(making.plan.platforms.map((one) => [one, given.get(one)!]));
   const digests = new Map([...sources].map(([platform, ref]) => [platform, ref.apply(digestOf)]));
   return join(making, { sources, digests, plain: false, resources: [] });
 }

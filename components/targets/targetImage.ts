@@ -6,7 +6,7 @@ import { Image } from "../image/image";
 import type { RegistryArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
 import { registryIn } from "../registry/reference";
-import { type Architecture, platformOf } from "../platform";
+import { type Architecture, parseArchitecture, platformOf } from "../platform";
 import { repositoryArnIn } from "../registry/ecrAccess";
 
 /** What a target must know of an image. An `Image` has it; in other languages its output is given. */
@@ -61,6 +61,18 @@ export function imageProblem(check: Checker, args: TargetImageArgs): void {
       `write "repository@sha256:…": no tag is ever deployed`,
     );
   }
+}
+
+/** Checks the architecture of a target, which is a service of AWS. */
+export function architectureProblem(
+  check: Checker,
+  architecture: unknown,
+  path: string,
+  service: string,
+): void {
+  if (!check.plain(architecture, path) || parseArchitecture(architecture) !== undefined) return;
+  const what = `${show(architecture)} is no architecture of ${service}`;
+  check.add(path, what, `write "x86_64" or "arm64"`);
 }
 
 /** What a target records on itself: its arguments, with the one digest that it runs in place of an Image. */

@@ -6,7 +6,7 @@ import { logRetentionProblem } from "../aws/logs";
 import { networkProblems } from "../aws/network";
 import { policyArnProblems } from "../aws/policyAttachments";
 import { reachProblems } from "../aws/reach";
-import { imageProblem } from "../targetImage";
+import { architectureProblem, imageProblem } from "../targetImage";
 import { clientNames, containerProblems } from "../host/hostProblems";
 import { type Ec2Args, ec2Fields } from "./ec2Args";
 import { familyArchitecture, familyOf, isMac } from "./instanceTypes";
@@ -75,15 +75,10 @@ function checkType(check: Checker, args: Fields, at: At): void {
       );
     return;
   }
-  const parsed = typeof architecture === "string" ? parseArchitecture(architecture) : undefined;
+  const parsed = parseArchitecture(architecture);
   const expected = familyArchitecture(type);
-  if (parsed === undefined) {
-    check.add(
-      at("architecture"),
-      `${show(architecture)} is no architecture of EC2`,
-      `write "x86_64" or "arm64"`,
-    );
-  } else if (expected !== undefined && parsed !== expected) {
+  architectureProblem(check, architecture, at("architecture"), "EC2");
+  if (parsed !== undefined && expected !== undefined && parsed !== expected) {
     check.add(
       at("architecture"),
       `is ${parsed}, but ${field} ${type} is ${expected}`,

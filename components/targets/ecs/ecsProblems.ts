@@ -1,12 +1,11 @@
 import { type At, Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
-import { parseArchitecture } from "../../platform";
 import { environmentProblems, secretArn } from "../aws/environment";
 import { logRetentionProblem } from "../aws/logs";
 import { networkProblems } from "../aws/network";
 import { policyArnProblems } from "../aws/policyAttachments";
 import { reachProblems } from "../aws/reach";
-import { imageProblem } from "../targetImage";
+import { architectureProblem, imageProblem } from "../targetImage";
 import { EcsLaunchType, ecsFields } from "./ecsArgs";
 
 /** What is wrong with the arguments of an ECS target. `path` is that of the object in an App, empty for the target alone. */
@@ -29,14 +28,7 @@ export function ecsProblems(given: unknown, path: string): Problem[] {
 
 function checkMachine(check: Checker, args: Fields, at: At): void {
   const { architecture, launchType, spot } = args;
-  if (check.plain(architecture, at("architecture"))) {
-    if (typeof architecture !== "string" || parseArchitecture(architecture) === undefined)
-      check.add(
-        at("architecture"),
-        `${show(architecture)} is no architecture of ECS`,
-        `write "x86_64" or "arm64"`,
-      );
-  }
+  architectureProblem(check, architecture, at("architecture"), "ECS");
   check.oneOf(launchType, at("launchType"), Object.values(EcsLaunchType));
   check.flag(spot, at("spot"));
   check.text(args.clusterArn, at("clusterArn"), `"arn:aws:ecs:…:cluster/…"`);

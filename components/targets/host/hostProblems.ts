@@ -35,7 +35,7 @@ const seconds = (least: number): Rule =>
 const rules = {
   architecture: {
     ...member(Object.values(Architecture)),
-    test: (value) => typeof value === "string" && parseArchitecture(value) !== undefined,
+    test: (value) => parseArchitecture(value) !== undefined,
   },
   port: whole("a whole number from 1 to 65535", "give a port such as 8080", 1, 65_535),
   address: {

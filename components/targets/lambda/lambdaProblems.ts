@@ -3,12 +3,11 @@ import { type Problem, show } from "../../errors";
 import { builtBy } from "../../image/built";
 import { Image } from "../../image/image";
 import { registryIn } from "../../registry/reference";
-import { parseArchitecture } from "../../platform";
 import { repositoryArnIn } from "../../registry/ecrAccess";
 import { environmentProblems, secretArn } from "../aws/environment";
 import { logRetentionProblem } from "../aws/logs";
 import { policyArnProblems } from "../aws/policyAttachments";
-import { imageProblem } from "../targetImage";
+import { architectureProblem, imageProblem } from "../targetImage";
 import { FunctionUrlAuth, type LambdaArgs } from "./lambdaArgs";
 
 /** The fields, so that a misspelt one is told. A missing member fails to compile. */
@@ -124,15 +123,7 @@ function checkRegistry(check: Checker, path: string, reference: unknown): void {
 }
 
 function checkMachine(check: Checker, args: Fields, at: At): void {
-  const { architecture } = args;
-  if (check.plain(architecture, at("architecture"))) {
-    if (typeof architecture !== "string" || parseArchitecture(architecture) === undefined)
-      check.add(
-        at("architecture"),
-        `${show(architecture)} is no architecture of Lambda`,
-        `write "x86_64" or "arm64"`,
-      );
-  }
+  architectureProblem(check, args.architecture, at("architecture"), "Lambda");
   check.whole(args.memory, at("memory"), 128, 10_240, "MiB");
   check.whole(args.timeout, at("timeout"), 1, 900, "seconds");
   check.whole(args.ephemeralStorage, at("ephemeralStorage"), 512, 10_240, "MiB");
