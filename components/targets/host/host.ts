@@ -8,14 +8,14 @@ import { describeProblems, type Problem } from "../../errors";
 import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
-import { type Architecture, statedArchitecture } from "../../platform";
+import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { fieldPath, scopedName } from "../../scope";
 import { recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { watchContainer } from "./hostWatch";
-import { deployOverSsh, firstHost, recordedSsh } from "./sshHosts";
+import { deployOverSsh, firstHost, type HostScripts, recordedSsh } from "./sshHosts";
 import { placeOf } from "./sshProblems";
 import { sshCommand, sshUrl } from "./sshText";
 import {
@@ -86,31 +86,32 @@ export class HostTarget extends pulumi.ComponentResource {
     const logs = `docker logs --follow --tail 100 ${container}`;
     const shell = `docker exec --interactive --tty ${container} sh`;
 
+    const scripts: HostScripts = {
+      ...{ image: image.ref, architecture },
+      pull: pulumi
+        .all([settings.image, registry.address, ssh && passedOn(registry)])
+        .apply(
+          ([ref, address, credentials]) =>
+            pullSettings(identity, ref, architecture, address, credentials) + script,
+        ),
+      release: (resource) =>
+        releaseText(identity, resource, settings, path).apply((text) => text + script),
+      remove: (resource) =>
+        pulumi
+          .all([resource, settings.stopTimeout])
+          .apply(
+            ([label, stopTimeout]) =>
+              releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
+              script,
+          ),
+    };
     if (ssh === undefined) {
-      deployHere(this, name, identity, architecture, settings, registry, path, script);
+      deployHere(this, name, container, credentials(registry), scripts);
       this.url = pulumi.output(asked).apply(hostUrl);
       this.logsCommand = pulumi.output(logs);
       this.shellCommand = pulumi.output(shell);
     } else {
-      deployOverSsh(this, name, ssh, under(path)("ssh"), container, {
-        triggers: [settings.image, architecture],
-        pull: pulumi
-          .all([settings.image, registry.address, passedOn(registry)])
-          .apply(
-            ([ref, address, credentials]) =>
-              pullSettings(identity, ref, architecture, address, credentials) + script,
-          ),
-        release: (resource) =>
-          releaseText(identity, resource, settings, path).apply((text) => text + script),
-        remove: (resource) =>
-          pulumi
-            .all([resource, settings.stopTimeout])
-            .apply(
-              ([label, stopTimeout]) =>
-                releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
-                script,
-            ),
-      });
+      deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
       const first = firstHost(ssh);
       this.url = pulumi
         .all([first, asked])
@@ -137,12 +138,9 @@ export function recordedHost({ ssh, ...rest }: HostArgs) {
 function deployHere(
   component: pulumi.Resource,
   name: string,
-  identity: HostIdentity,
-  architecture: Architecture,
-  settings: HostArgs & { image: pulumi.Output<string> },
-  registry: RegistryAccess & { address?: pulumi.Input<string> },
-  path: string,
-  script: string,
+  container: string,
+  environment: { [name: string]: pulumi.Output<string> } | undefined,
+  { image, architecture, ...scripts }: HostScripts,
 ): void {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
 
@@ -154,11 +152,9 @@ function deployHere(
       ...common,
       create: runScript("pull"),
       delete: runScript("forget"),
-      stdin: pulumi
-        .all([settings.image, registry.address])
-        .apply(([image, address]) => pullSettings(identity, image, architecture, address) + script),
-      environment: credentials(registry),
-      triggers: [settings.image, "this machine", architecture],
+      stdin: scripts.pull,
+      environment,
+      triggers: [image, "this machine", architecture],
     },
     { parent: component, ignoreChanges: ["environment", "stdin"], protect: false },
   );
@@ -173,13 +169,11 @@ function deployHere(
       update: runScript("release"),
       delete: runScript("remove"),
       // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
-      stdin: pulumi
-        .all([releaseText(identity, component.urn, settings, path), pull.id])
-        .apply(([text, id]) => `# ${id}\n${text}${script}`),
+      stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(component.urn)}`,
     },
     { parent: component, dependsOn: [pull], deleteBeforeReplace: true },
   );
-  watchContainer(component, release, pull, identity.container);
+  watchContainer(component, release, pull, container);
 }
 
 /** The containers that a program names on each machine, by its stack: two of one name would replace each other in every run. */
