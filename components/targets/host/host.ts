@@ -20,7 +20,6 @@ import { placeOf } from "./sshProblems";
 import { sshCommand, sshUrl } from "./sshText";
 import {
   type HostIdentity,
-  type PullCredentials,
   hostIdentity,
   hostUrl,
   pullSettings,
@@ -73,7 +72,7 @@ export class HostTarget extends pulumi.ComponentResource {
     );
     super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, opts));
     const image = targetImage(this, name, args, architecture, given);
-    const registry = { address: given?.address, ...image.access };
+    const login = loginOf(image.access);
     const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
     const path = fieldPath(opts?.parent, "host", "x") === "x" ? "" : "host";
@@ -89,7 +88,8 @@ export class HostTarget extends pulumi.ComponentResource {
     const scripts: HostScripts = {
       ...{ image: image.ref, architecture },
       pull: pulumi
-        .all([settings.image, registry.address, ssh && passedOn(registry)])
+        // Over SSH they go in with the script: its server passes no environment on.
+        .all([settings.image, given?.address, ssh && login])
         .apply(
           ([ref, address, credentials]) =>
             pullSettings(identity, ref, architecture, address, credentials) + script,
@@ -106,7 +106,7 @@ export class HostTarget extends pulumi.ComponentResource {
           ),
     };
     if (ssh === undefined) {
-      deployHere(this, name, container, credentials(registry), scripts);
+      deployHere(this, name, container, login, scripts);
       this.url = pulumi.output(asked).apply(hostUrl);
       this.logsCommand = pulumi.output(logs);
       this.shellCommand = pulumi.output(shell);
@@ -139,7 +139,7 @@ function deployHere(
   component: pulumi.Resource,
   name: string,
   container: string,
-  environment: { [name: string]: pulumi.Output<string> } | undefined,
+  login: ReturnType<typeof loginOf>,
   { image, architecture, ...scripts }: HostScripts,
 ): void {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
@@ -153,7 +153,10 @@ function deployHere(
       create: runScript("pull"),
       delete: runScript("forget"),
       stdin: scripts.pull,
-      environment,
+      environment: login && {
+        MULTIARCH_REGISTRY_USERNAME: login.username,
+        MULTIARCH_REGISTRY_PASSWORD: login.password,
+      },
       triggers: [image, "this machine", architecture],
     },
     { parent: component, ignoreChanges: ["environment", "stdin"], protect: false },
@@ -208,24 +211,10 @@ function runScript(action: string): string {
   return `sh -s -- ${action}; exit $?`;
 }
 
-/** Over SSH they go in with the script: its server passes no environment on. */
-function passedOn({
-  username,
-  password,
-}: RegistryAccess): pulumi.Output<PullCredentials> | undefined {
+/** The credentials of the pull, secret whether or not they came as secrets; undefined where there are none. */
+function loginOf({ username, password }: RegistryAccess) {
   if (username === undefined || password === undefined) return undefined;
-  return pulumi.secret({ username, password });
-}
-
-/** The variables of the pull, secret whether or not they came as secrets; absent where there are no credentials. */
-function credentials(
-  registry: RegistryAccess,
-): { [name: string]: pulumi.Output<string> } | undefined {
-  if (registry.username === undefined || registry.password === undefined) return undefined;
-  return {
-    MULTIARCH_REGISTRY_USERNAME: pulumi.secret(registry.username),
-    MULTIARCH_REGISTRY_PASSWORD: pulumi.secret(registry.password),
-  };
+  return { username: pulumi.secret(username), password: pulumi.secret(password) };
 }
 
 /** The settings of the release; secret as soon as one value in them is. */
