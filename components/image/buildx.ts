@@ -1,9 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { nodeCommand } from "../nodeProgram";
-import { onceKnown } from "./built";
+import { type Making, onceKnown } from "./built";
 import type { RegistryAccess } from "./inputs";
-import type { Making } from "./join";
-import type { PreflightArgs } from "./preflight";
 
 /** What is made of which image. One of `target` and `scan` is given. */
 export interface BuildxArgs {
@@ -45,16 +43,15 @@ export interface Buildx {
  * @param others credentials for other registries than the image's own; the last one for a registry counts, and one without a name is none
  */
 export function buildx(
-  { image, args, access }: Making,
+  { image, args, access, id, path }: Making,
   name: string,
   what: BuildxArgs,
-  preflight: PreflightArgs,
   others: readonly Login[] = [],
   hooks: pulumi.ResourceHookBinding = {},
 ): Buildx {
   const { username, password } = access;
   const own = { address: args.registry!.address ?? "docker.io", username, password };
-  const settings = { ...what, name: preflight.id, path: preflight.path("") };
+  const settings = { ...what, name: id, path: path("") };
   const { urn, stdout } = nodeCommand(
     name,
     "image/buildxProgram",

@@ -2,15 +2,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { once } from "../nodeProgram";
 import { valueFor } from "../platform";
 import { ecrAccess } from "../registry/ecrAccess";
-import { fieldPath, uniqueName } from "../scope";
 import { makeGate } from "../verification/gate";
 import { watchPresence } from "../verification/presence";
-import { type Built, digestOf, fromReport, imagesIn } from "./built";
+import { type Built, digestOf, fromReport, imagesIn, type Making } from "./built";
 import { buildx, type Login } from "./buildx";
 import { contentTag } from "./cache";
 import type { ImageArgs } from "./imageArgs";
 import { repositoryOf } from "./inputs";
-import { join, type Making, preflightArgs } from "./join";
+import { join } from "./join";
 
 /** A finished image: what it holds is what the gate saw. */
 export function take(making: Making): Built {
@@ -30,14 +29,13 @@ export function joinSources(making: Making): Built {
 /** A finished image, copied with all that its index holds. */
 export function copy(making: Making): Built {
   const { name, args } = making;
-  const preflight = preflightArgs(making);
   const repository = repositoryOf(args);
   const source = pulumi.output(args.copyOf!);
   const digest = source.apply(digestOf);
   const tag = digest.apply((text) => contentTag({ copy: text }));
   const target = (text: pulumi.Input<string>) => pulumi.interpolate`${repository}:${text}`;
   const first = { source, target: target(tag) };
-  const made = buildx(making, `${name}-copied`, first, preflight, logins(making));
+  const made = buildx(making, `${name}-copied`, first, logins(making));
   const built = verified(
     making,
     once(pulumi.interpolate`${repository}@${digest}`, made),
@@ -46,7 +44,7 @@ export function copy(making: Making): Built {
   );
   for (const text of args.tags ?? []) {
     const moved = { source: built.imageUri, target: target(text) };
-    buildx(making, `${name}:${text}-copied`, moved, preflight);
+    buildx(making, `${name}:${text}-copied`, moved);
   }
   return { ...built, sources: [built.imageUri] };
 }
@@ -59,7 +57,7 @@ function logins({ image, args }: Making): Login[] {
 }
 
 function verified(
-  { image, name, args, plan, parent, access }: Making,
+  { image, name, args, plan, id, path, access }: Making,
   reference: pulumi.Output<string>,
   field: keyof ImageArgs,
   rebuild: pulumi.Input<string>,
@@ -67,8 +65,8 @@ function verified(
   const gate = makeGate(
     `${name}-verified`,
     {
-      name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", field)}`,
-      verifyPath: fieldPath(parent, "image", "verify"),
+      name: `${id}: ${path(field)}`,
+      verifyPath: path("verify"),
       reference,
       requiredBy: plan.requiredBy,
       verify: args.verify,
@@ -90,7 +88,6 @@ function verified(
     platforms: images.apply((all) => all.map((one) => one.platform)),
     images,
     deployed,
-    access,
     refs: new Map(plan.platforms.map((one) => [one, fromReport(gate, one)])),
   };
 }

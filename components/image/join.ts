@@ -1,29 +1,15 @@
 import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
-import { watchDockerfile } from "../dockerfile/watch";
-import { pathsOf, settled } from "../hooks";
-import type { Plan } from "../plan";
 import { once } from "../nodeProgram";
-import { fieldPath, scopedName, uniqueName } from "../scope";
+import { scopedName } from "../scope";
 import { makeGate } from "../verification/gate";
-import { isMissing, watchPresence } from "../verification/presence";
-import { type Built, builtBy, digestOf, fromReport, imagesIn } from "./built";
+import { watchPresence } from "../verification/presence";
+import { type Built, builtBy, digestOf, fromReport, imagesIn, type Making } from "./built";
 import { buildx } from "./buildx";
 import { contentTag, liveTag } from "./cache";
 import type { Image } from "./image";
-import type { ImageArgs } from "./imageArgs";
-import { indexRegistry, type RegistryAccess, repositoryOf } from "./inputs";
-import { indexHooks, type PreflightArgs } from "./preflight";
-
-/** An image that is being made: whose it is, and what is known of it before any resource is. */
-export interface Making {
-  readonly image: Image;
-  readonly name: string;
-  readonly args: ImageArgs;
-  readonly plan: Plan;
-  readonly parent: pulumi.Resource | undefined;
-  readonly access: RegistryAccess;
-}
+import { indexRegistry, repositoryOf } from "./inputs";
+import { indexHooks } from "./preflight";
 
 /** The platform images that are joined. */
 export interface Parts {
@@ -38,38 +24,9 @@ export interface Parts {
   readonly resources: readonly Pick<pulumi.Resource, "urn">[];
 }
 
-/** What the hooks of an image's resources need to know. */
-export function preflightArgs({ image, name, args, plan, parent, access }: Making): PreflightArgs {
-  const path = (field: string) => fieldPath(parent, "image", field);
-  return {
-    id: uniqueName(name, parent),
-    resource: image,
-    path,
-    dockerfile: watchDockerfile({
-      resource: image,
-      path,
-      requiredBy: plan.requiredBy,
-      strict: args.verify?.strict ?? false,
-    }),
-    registry: repositoryOf(args).apply((text) => text.slice(0, text.indexOf("/"))),
-    credentials: args.repository
-      ? "aws"
-      : args.registry?.username === undefined
-        ? "stored"
-        : "given",
-    isMissing: (reference) => settled(isMissing(reference, access)),
-    published: {
-      ...pathsOf("buildArgs", args.buildArgs),
-      ...pathsOf("labels", args.labels),
-      dockerfileInline: args.dockerfileInline,
-      target: args.target,
-    },
-  };
-}
-
 /** One index of the platform images, one gate, and the tags for people. Without an index: the one image, tagged as it is. */
-export function join(making: Making, parts: Parts, preflight = preflightArgs(making)): Built {
-  const { image, name, args, plan, access } = making;
+export function join(making: Making, parts: Parts): Built {
+  const { image, name, args, plan, access, id, path } = making;
   const repository = repositoryOf(args);
   const { attached = [] } = parts;
   // The index holds once what several of them hold.
@@ -78,11 +35,11 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
   const tag = pulumi.all(Object.fromEntries(content)).apply(contentTag);
   const tagged = (text: pulumi.Input<string>, key: string, of: pulumi.Output<string>[]) => {
     if (args.index !== false) {
-      const { urn, ref } = indexOf(making, key, text, of, { hooks: indexHooks(preflight, key) });
+      const { urn, ref } = indexOf(making, key, text, of, { hooks: indexHooks(making, key) });
       return { urn, reference: digestReference(ref) };
     }
     const copy = { source: of[0]!, target: pulumi.interpolate`${repository}:${text}` };
-    const made = buildx(making, `${key}-copied`, copy, preflight);
+    const made = buildx(making, `${key}-copied`, copy);
     return { urn: made.urn, reference: once(of[0]!, made) };
   };
 
@@ -91,8 +48,8 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
   const gate = makeGate(
     `${name}-verified`,
     {
-      name: preflight.id,
-      verifyPath: preflight.path("verify"),
+      name: id,
+      verifyPath: path("verify"),
       reference,
       requiredBy: plan.requiredBy,
       verify: args.verify,
@@ -118,7 +75,6 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
   return {
     imageUri: once(reference, gate),
     deployed,
-    access,
     sources: verified,
     platforms: once([...plan.platforms], gate),
     images: imagesIn(gate),
@@ -128,7 +84,7 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
 
 /** An index under a tag. Replaced with each release, and nothing is lost by it: `protect` is for what would be. */
 function indexOf(
-  { image, args, access }: Pick<Making, "image" | "args" | "access">,
+  { image, args, access }: Making,
   name: string,
   tag: pulumi.Input<string>,
   sources: pulumi.Output<string>[],
@@ -150,10 +106,11 @@ function indexOf(
  * the registry's clean-up alone; nothing is deployed by it.
  */
 export function markLive(image: Image, after: pulumi.Resource[]): void {
-  const { name, args, parent, sources, access } = builtBy.get(image)!;
+  const built = builtBy.get(image)!;
+  const { name, parent, sources } = built;
   if (sources === undefined) return;
   const tag = liveTag(pulumi.getProject(), scopedName(name, parent), pulumi.getStack());
-  indexOf({ image, args, access }, `${name}-live`, tag, sources, { dependsOn: after });
+  indexOf(built, `${name}-live`, tag, sources, { dependsOn: after });
 }
 
 /** `repository@sha256:…` of `repository:tag@sha256:…`. */

@@ -1,73 +1,54 @@
 import * as pulumi from "@pulumi/pulumi";
 import { noteBuild } from "../announcement";
-import { beforeChange, hooksSupported, joinHooks, refuseSecrets, settled } from "../hooks";
+import { beforeChange, hooksSupported, joinHooks, pathsOf, refuseSecrets, settled } from "../hooks";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { difference, inWords } from "../builders/definition";
 import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emulators";
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
 import { type BuilderFacts, isNative, manner } from "../builders/facts";
-import type { DockerfileWatch } from "../dockerfile/watch";
 import { failedStep, isStepFailure } from "../builders/history";
-import { explain, withoutRecord, type ErrorPlace } from "./explain";
-
-/** What the hooks of an image's resources need to know. */
-export interface PreflightArgs {
-  /** A name that no other image of the program has: names of hooks are global, and stand in error messages. */
-  readonly id: string;
-  /** The component that messages are shown on. */
-  readonly resource: pulumi.Resource;
-  /** The path of a user's field. */
-  readonly path: (field: string) => string;
-  /** The registry's host and whose credentials are used, for explanations. */
-  readonly registry: pulumi.Output<string>;
-  readonly credentials: ErrorPlace["credentials"];
-  /** Whether the registry says that it doesn't hold a reference. */
-  readonly isMissing: (reference: string) => Promise<boolean>;
-  /** What stands in the image for everybody to read, by the user's field: none of it may be secret. */
-  readonly published: Readonly<Record<string, pulumi.Input<string> | undefined>>;
-  /** Looks at the image's Dockerfile. */
-  readonly dockerfile: DockerfileWatch;
-}
+import { isMissing } from "../verification/presence";
+import type { Making } from "./built";
+import { type ErrorPlace, explain, withoutRecord } from "./explain";
+import { repositoryOf } from "./inputs";
 
 /**
  * The hooks of one platform's image. `before` runs exactly when a build is due, in preview and in `up`; `failed`
  * explains the raw text of an error. Neither keeps anything in the state, and none runs on delete.
  */
 export function buildHooks(
-  args: PreflightArgs,
+  making: Making,
   platform: string,
   builder: BuilderArgs | undefined,
   builderPath: string,
 ): pulumi.ResourceHookBinding {
-  const before = beforeChange(
-    `preflight of ${args.id} (${platform})`,
-    async ({ newInputs: inputs }) => {
-      await refusePublished(args);
-      const place: EnsurePlace = {
-        path: builderPath,
-        preview: pulumi.runtime.isDryRun(),
-        say: (text) => pulumi.log.info(text, args.resource),
-      };
-      const [facts] = await Promise.all([
-        makeSure(platform, builder, place),
-        args.dockerfile.check(inputs),
-      ]);
-      const finding = judge(facts, platform, builder, builderPath);
-      if (finding.level === "error") throw new Error(finding.text);
-      noteBuild(args.resource, inBuilds(facts, platform));
-      const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
-      await log(finding.text, args.resource);
-      if (facts.state === "ready" && !isNative(platform, facts.own))
-        await args.dockerfile.advise(inputs, platform);
-      if (!pulumi.runtime.isDryRun()) await announceFirstBuild(args, platform, inputs);
-    },
-  );
-  return joinHooks(before, explained(args, platform, builder?.name));
+  const { id, image, dockerfile } = making;
+  const before = beforeChange(`preflight of ${id} (${platform})`, async ({ newInputs: inputs }) => {
+    await refusePublished(making);
+    const place: EnsurePlace = {
+      path: builderPath,
+      preview: pulumi.runtime.isDryRun(),
+      say: (text) => pulumi.log.info(text, image),
+    };
+    const [facts] = await Promise.all([
+      makeSure(platform, builder, place),
+      dockerfile.check(inputs),
+    ]);
+    const finding = judge(facts, platform, builder, builderPath);
+    if (finding.level === "error") throw new Error(finding.text);
+    noteBuild(image, inBuilds(facts, platform));
+    const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
+    await log(finding.text, image);
+    if (facts.state === "ready" && !isNative(platform, facts.own))
+      await dockerfile.advise(inputs, platform);
+    if (!pulumi.runtime.isDryRun()) await announceFirstBuild(making, platform, inputs);
+  });
+  return joinHooks(before, explained(making, platform, builder?.name));
 }
 
 /** The hook that explains why an index couldn't be made. */
-export function indexHooks(args: PreflightArgs, tag: string): pulumi.ResourceHookBinding {
-  return explained(args, `the index ${tag}`, undefined);
+export function indexHooks(making: Making, tag: string): pulumi.ResourceHookBinding {
+  return explained(making, `the index ${tag}`, undefined);
 }
 
 /** What will be built, and whether on a machine of its architecture, where that can be told. */
@@ -189,44 +170,54 @@ function judgeLacking(
 
 /** BuildKit calls a cache that isn't there yet an ERROR, in the middle of a build that goes on. */
 async function announceFirstBuild(
-  args: PreflightArgs,
+  { image, access }: Making,
   platform: string,
   inputs: Record<string, unknown> | undefined,
 ): Promise<void> {
   const [own] = (inputs?.cacheFrom ?? []) as { registry?: { ref?: string } }[];
   const ref = own?.registry?.ref;
-  if (ref === undefined || !(await args.isMissing(ref))) return;
+  if (ref === undefined || !(await settled(isMissing(ref, access)))) return;
   await pulumi.log.info(
     `first build for ${platform}: there is no cache yet, which BuildKit reports as an ERROR and goes on`,
-    args.resource,
+    image,
   );
 }
 
-function refusePublished(args: PreflightArgs): Promise<void> {
-  return refuseSecrets(args.published, (field) => {
+/** What stands in the image for everybody to read must not be secret. */
+function refusePublished({ args, path }: Making): Promise<void> {
+  const published = {
+    ...pathsOf("buildArgs", args.buildArgs),
+    ...pathsOf("labels", args.labels),
+    dockerfileInline: args.dockerfileInline,
+    target: args.target,
+  };
+  return refuseSecrets(published, (field) => {
     const id = field.split(".").at(-1)!;
-    return `${args.path(field)}: is secret, and stands in the image for everybody who pulls it; pass it as ${args.path(`secrets.${id}`)} and read it with \`RUN --mount=type=secret,id=${id}\``;
+    return `${path(field)}: is secret, and stands in the image for everybody who pulls it; pass it as ${path(`secrets.${id}`)} and read it with \`RUN --mount=type=secret,id=${id}\``;
   });
 }
 
 function explained(
-  args: PreflightArgs,
+  { image, args, path, id }: Making,
   subject: string,
   builder: string | undefined,
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
-  const id = `explanation of ${args.id} (${subject})`;
-  const hook = new pulumi.ErrorHook(id, async (failure) => {
-    const { credentials, path } = args;
-    const place = { subject, builder, credentials, path, registry: await settled(args.registry) };
+  const name = `explanation of ${id} (${subject})`;
+  const hook = new pulumi.ErrorHook(name, async (failure) => {
+    const repository = await settled(repositoryOf(args));
+    const registry = repository.slice(0, repository.indexOf("/"));
+    const given = args.registry?.username === undefined ? "stored" : "given";
+    const credentials = args.repository ? "aws" : given;
+    const place: ErrorPlace = { subject, builder, registry, credentials, path };
     const raw = failure.errors.join("\n");
     const inStep = isStepFailure(raw);
     const step = inStep ? await failedStep(raw, subject, builder) : undefined;
     const sentence = explain(raw, place, step?.printed);
-    if (sentence !== undefined) await pulumi.log.error(sentence, args.resource);
+    if (sentence !== undefined) await pulumi.log.error(sentence, image);
     if (step !== undefined)
-      await pulumi.log.info(`what the step printed: \`${step.command}\``, args.resource);
-    else if (inStep) await pulumi.log.info(withoutRecord(builder), args.resource);
+      await pulumi.log.info(`what the step printed: \`${step.command}\``, image);
+    else if (inStep) await pulumi.log.info(withoutRecord(builder), image);
     return false;
   });
   return { onError: [hook] };
