@@ -61,7 +61,8 @@ export class EcsTarget extends pulumi.ComponentResource {
     const image = targetImage(this, name, args, architecture);
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const logs = logGroup(name, args, { parent: this });
-    const roles = makeRoles(this, name, args, image, logs);
+    const place: Place = { target: this, name, args, architecture, image, region, logs };
+    const roles = makeRoles(place);
     const container = scopedName(name, opts?.parent).replace(/[^A-Za-z0-9_-]/g, "-");
     const family = `${pulumi.getProject()}-${pulumi.getStack()}-${container}`
       .replace(/[^A-Za-z0-9_-]/g, "-")
@@ -84,7 +85,7 @@ export class EcsTarget extends pulumi.ComponentResource {
         }),
         executionRoleArn: roles.execution.arn,
         taskRoleArn: roles.task.arn,
-        containerDefinitions: containerDefinitions(container, args, image, logs, region),
+        containerDefinitions: containerDefinitions(place, container),
         tags: args.tags,
       },
       {
@@ -104,12 +105,9 @@ export class EcsTarget extends pulumi.ComponentResource {
       },
     );
     this.logsCommand = logsCommand(logs.name, region);
-    const cluster = args.clusterArn ?? makeCluster(this, name, args);
-    const { service, balanced } = makeService(this, name, args, {
-      task,
-      cluster,
-      container,
-      architecture,
+    const cluster = args.clusterArn ?? makeCluster(place);
+    const { service, balanced } = makeService(place, {
+      ...{ task, cluster, container },
       dependsOn: roles.policies,
       explain: explainFailure(
         `service of ECS for ${unique}`,
@@ -128,7 +126,7 @@ export class EcsTarget extends pulumi.ComponentResource {
       args.executeCommand === false
         ? pulumi.output("")
         : pulumi.interpolate`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`;
-    confirmRollout(this, name, task, service, this.logsCommand);
+    confirmRollout(place, task, service, this.logsCommand);
     this.registerOutputs({
       url: this.url,
       clusterArn: this.clusterArn,
@@ -146,6 +144,17 @@ function warnOfSize(target: EcsTarget, args: EcsArgs, path: (field: string) => s
   if (warning !== undefined) void pulumi.log.warn(path(warning), target);
 }
 
+/** Where everything is made, and what is known by then. */
+interface Place {
+  readonly target: EcsTarget;
+  readonly name: string;
+  readonly args: EcsArgs;
+  readonly architecture: Architecture;
+  readonly image: TargetImage;
+  readonly region: pulumi.Output<string>;
+  readonly logs: cloudwatch.LogGroup;
+}
+
 interface Roles {
   readonly execution: iam.Role;
   readonly task: iam.Role;
@@ -154,13 +163,7 @@ interface Roles {
 }
 
 /** The role with which ECS itself starts a task, and the role that the app has. */
-function makeRoles(
-  target: EcsTarget,
-  name: string,
-  args: EcsArgs,
-  image: TargetImage,
-  logs: cloudwatch.LogGroup,
-): Roles {
+function makeRoles({ target, name, args, image, logs }: Place): Roles {
   const opts = { parent: target };
   const assumeRolePolicy = trust("ecs-tasks.amazonaws.com");
   const role = (suffix: string) =>
@@ -208,11 +211,8 @@ function makeRoles(
 }
 
 function containerDefinitions(
+  { args, image, logs, region }: Place,
   container: string,
-  args: EcsArgs,
-  image: TargetImage,
-  logs: cloudwatch.LogGroup,
-  region: pulumi.Output<string>,
 ): pulumi.Output<string> {
   const pairs = (values: Record<string, pulumi.Input<string>> | undefined, field: string) =>
     Object.entries(values ?? {})
@@ -258,7 +258,7 @@ function containerDefinitions(
   ]);
 }
 
-function makeCluster(target: EcsTarget, name: string, args: EcsArgs): pulumi.Output<string> {
+function makeCluster({ target, name, args }: Place): pulumi.Output<string> {
   const cluster = new aws.ecs.Cluster(name, { tags: args.tags }, { parent: target });
   if (!args.spot) return cluster.arn;
   const providers = new aws.ecs.ClusterCapacityProviders(
@@ -270,14 +270,11 @@ function makeCluster(target: EcsTarget, name: string, args: EcsArgs): pulumi.Out
 }
 
 function makeService(
-  target: EcsTarget,
-  name: string,
-  args: EcsArgs,
+  { target, name, args, architecture }: Place,
   given: {
     task: ecs.TaskDefinition;
     cluster: pulumi.Input<string>;
     container: string;
-    architecture: Architecture;
     dependsOn: pulumi.Resource[];
     explain: pulumi.ResourceHookBinding;
   },
@@ -309,7 +306,7 @@ function makeService(
         placementConstraints: [
           {
             type: "memberOf",
-            expression: `attribute:ecs.cpu-architecture == ${spellings[given.architecture].ecs.toLowerCase()}`,
+            expression: `attribute:ecs.cpu-architecture == ${spellings[architecture].ecs.toLowerCase()}`,
           },
         ],
       }),
@@ -344,8 +341,7 @@ function makeService(
 
 /** In `up` only: fails it where ECS runs something else than was asked for, which the provider reports as success. */
 function confirmRollout(
-  target: EcsTarget,
-  name: string,
+  { target, name }: Place,
   task: ecs.TaskDefinition,
   service: ecs.Service,
   logs: pulumi.Output<string>,
