@@ -4,7 +4,7 @@ import { type At, Checker, type Fields, isFields, isLater, under } from "../chec
 import { type Problem, show } from "../errors";
 import { normalisePlatform } from "../platform";
 import { BuildNetwork, Compression, imageFields, originOf } from "./imageArgs";
-import { checkOutput, checkReference, plannedOutputProblems } from "./outputProblems";
+import { checkOutput, checkReference, checkPlannedOutput } from "./outputProblems";
 import { checkBuilder, checkSameBuilders } from "../builders/builderProblems";
 import { registryIn } from "../registry/reference";
 import { checkPullCredentials, checkRegistry } from "./registryProblems";
@@ -130,14 +130,16 @@ function checkSource(check: Checker, args: Fields, at: At): void {
         `there is no folder ${show(args.context)}`,
         "write its path relative to the Pulumi program",
       );
-    } else if (args.dockerfile === undefined && args.dockerfileInline === undefined) {
-      if (!isFile(join(args.context, "Dockerfile"))) {
-        check.add(
-          at("context"),
-          `${show(args.context)} holds no Dockerfile`,
-          `add one, or name it with ${at("dockerfile")} or ${at("dockerfileInline")}`,
-        );
-      }
+    } else if (
+      args.dockerfile === undefined &&
+      args.dockerfileInline === undefined &&
+      !isFile(join(args.context, "Dockerfile"))
+    ) {
+      check.add(
+        at("context"),
+        `${show(args.context)} holds no Dockerfile`,
+        `add one, or name it with ${at("dockerfile")} or ${at("dockerfileInline")}`,
+      );
     }
   }
   if (check.textMap(args.namedContexts, at("namedContexts"), `{ name: "./folder" }`)) {
@@ -226,48 +228,46 @@ export function plannedProblems(
   path: string,
   platforms: readonly string[],
 ): Problem[] {
-  return [
-    ...builderProblems(args, path, platforms),
-    ...sourceProblems(args, path, platforms),
-    ...plannedOutputProblems(args, path, platforms),
-  ];
-}
-
-/** What is joined is what is listed; without a list, the plan is made of the sources. */
-function sourceProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
-  if (!isFields(args) || originOf(args) !== "sources" || !isFields(args.sources)) return [];
-  if (args.platforms === undefined) return [];
-  const at = under(path)("sources");
-  const named = new Set(Object.keys(args.sources).map(normalisePlatform));
-  const lacking = platforms.filter((platform) => !named.has(platform));
-  const more = Object.keys(args.sources).filter((spelling) => {
-    const platform = normalisePlatform(spelling);
-    return platform !== undefined && platforms.length > 0 && !platforms.includes(platform);
-  });
-  return [
-    ...lacking.map((platform) => ({
-      path: at,
-      what: `names no image for ${platform}, which is planned`,
-      fix: `add "${platform}": "repository@sha256:…"`,
-    })),
-    ...more.map((spelling) => ({
-      path: `${at}["${spelling}"]`,
-      what: "is a platform that isn't planned",
-      fix: `remove it, or add it to ${under(path)("platforms")}`,
-    })),
-  ];
+  const check = new Checker();
+  if (isFields(args)) {
+    checkPlannedBuilders(check, args, under(path), platforms);
+    checkPlannedSources(check, args, under(path), platforms);
+    checkPlannedOutput(check, args, under(path), platforms);
+  }
+  return check.problems;
 }
 
 /** Builders by platform must name every planned platform. */
-function builderProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
-  if (!isFields(args) || !isFields(args.builders)) return [];
+function checkPlannedBuilders(check: Checker, args: Fields, at: At, platforms: readonly string[]) {
+  if (!isFields(args.builders)) return;
   const named = new Set(Object.keys(args.builders).map(normalisePlatform));
-  const at = under(path)("builders");
-  return platforms
-    .filter((platform) => !named.has(platform))
-    .map((platform) => ({
-      path: at,
-      what: `names no builder for ${platform}, which is planned`,
-      fix: `add "${platform}": { name: "a builder's name" }`,
-    }));
+  for (const platform of platforms.filter((one) => !named.has(one)))
+    check.add(
+      at("builders"),
+      `names no builder for ${platform}, which is planned`,
+      `add "${platform}": { name: "a builder's name" }`,
+    );
+}
+
+/** What is joined is what is listed; without a list, the plan is made of the sources. */
+function checkPlannedSources(check: Checker, args: Fields, at: At, platforms: readonly string[]) {
+  if (originOf(args) !== "sources" || !isFields(args.sources) || args.platforms === undefined)
+    return;
+  const spelt = Object.keys(args.sources);
+  const named = new Set(spelt.map(normalisePlatform));
+  for (const platform of platforms.filter((one) => !named.has(one)))
+    check.add(
+      at("sources"),
+      `names no image for ${platform}, which is planned`,
+      `add "${platform}": "repository@sha256:…"`,
+    );
+  for (const spelling of spelt) {
+    const platform = normalisePlatform(spelling);
+    if (platform === undefined || platforms.length === 0 || platforms.includes(platform)) continue;
+    check.add(
+      at(`sources["${spelling}"]`),
+      "is a platform that isn't planned",
+      `remove it, or add it to ${at("platforms")}`,
+    );
+  }
 }

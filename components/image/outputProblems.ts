@@ -1,5 +1,5 @@
-import { type At, type Checker, type Fields, isFields, under } from "../check";
-import { type Problem, show } from "../errors";
+import { type At, type Checker, type Fields, isFields } from "../check";
+import { show } from "../errors";
 import { normalisePlatform } from "../platform";
 import { parseReference, type Reference } from "../registry/reference";
 import { CacheMode, TarballFormat, VerifyDepth } from "./imageArgs";
@@ -134,29 +134,25 @@ function checkLocal(check: Checker, args: Fields, at: At): void {
   check.oneOf(args.tarball.format, at("tarball.format"), Object.values(TarballFormat));
 }
 
-/** Problems that only show once the plan is made. */
-export function plannedOutputProblems(
-  args: unknown,
-  path: string,
+/** What only shows once the plan is made. */
+export function checkPlannedOutput(
+  check: Checker,
+  args: Fields,
+  at: At,
   platforms: readonly string[],
-): Problem[] {
-  if (!isFields(args)) return [];
-  const at = under(path);
-  const problems: Problem[] = [];
+): void {
   if (args.index === false && platforms.length > 1)
-    problems.push({
-      path: at("index"),
-      what: `is false, and ${platforms.join(" and ")} are planned: a plain image holds one platform, and only an index holds more`,
-      fix: "remove it, and use a registry that takes indexes; or plan one platform",
-    });
-  if (isFields(args.load) && typeof args.load.platform === "string") {
-    const platform = normalisePlatform(args.load.platform);
-    if (platform !== undefined && !platforms.includes(platform))
-      problems.push({
-        path: at("load.platform"),
-        what: `is ${platform}, which isn't planned`,
-        fix: `write one of ${platforms.join(", ")}, or add it to ${at("platforms")}`,
-      });
-  }
-  return problems;
+    check.add(
+      at("index"),
+      `is false, and ${platforms.join(" and ")} are planned: a plain image holds one platform, and only an index holds more`,
+      "remove it, and use a registry that takes indexes; or plan one platform",
+    );
+  const asked = isFields(args.load) ? args.load.platform : undefined;
+  const platform = typeof asked === "string" ? normalisePlatform(asked) : undefined;
+  if (platform !== undefined && !platforms.includes(platform))
+    check.add(
+      at("load.platform"),
+      `is ${platform}, which isn't planned`,
+      `write one of ${platforms.join(", ")}, or add it to ${at("platforms")}`,
+    );
 }
