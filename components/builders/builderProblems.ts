@@ -2,7 +2,18 @@ import { existsSync, statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { type Checker, type Fields, isFields } from "../check";
 import { show } from "../errors";
-import { BuilderDriver, builderFields } from "./builderArgs";
+import { type BuilderArgs, BuilderDriver } from "./builderArgs";
+
+/** Every field of BuilderArgs, and whether it means something only where a builder is made. A missing one fails to compile. */
+const builderFields: Readonly<Record<keyof BuilderArgs, "always" | "making">> = {
+  name: "always",
+  driver: "always",
+  endpoint: "making",
+  tls: "making",
+  driverOptions: "making",
+  config: "making",
+  installEmulators: "always",
+};
 
 const name = "a name that `docker buildx ls` shows";
 

@@ -8,9 +8,10 @@ import { fieldPath, uniqueName } from "../scope";
 import { build } from "./build";
 import { type Built, builtBy, digestOf, type Making, type PlatformImage } from "./built";
 import { copy, joinSources, take } from "./finished";
-import { type ImageArgs, type ImageOrigin, originOf, planImage } from "./imageArgs";
+import type { ImageArgs } from "./imageArgs";
 import { imageProblems, plannedProblems } from "./imageProblems";
 import { accessTo, placed, recordedArgs } from "./inputs";
+import { type ImageOrigin, originOf, planImage } from "./origin";
 
 export type { PlatformImage } from "./built";
 

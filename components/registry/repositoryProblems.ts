@@ -2,7 +2,23 @@ import { type At, Checker, type Fields, under } from "../check";
 import { type Problem, show } from "../errors";
 import { ecrAddress } from "./ecr";
 import { movingTags } from "./policies";
-import { repositoryFields } from "./repositoryArgs";
+import type { RepositoryArgs } from "./repositoryArgs";
+
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+const repositoryFields: Readonly<Record<keyof RepositoryArgs, true>> = {
+  name: true,
+  existing: true,
+  mutableTags: true,
+  scanOnPush: true,
+  kmsKeyArn: true,
+  untaggedDays: true,
+  keepReleases: true,
+  lifecycleRules: true,
+  pullAccounts: true,
+  lambdaPull: true,
+  forceDelete: true,
+  tags: true,
+};
 
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
 const namePattern = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;

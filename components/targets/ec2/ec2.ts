@@ -21,8 +21,8 @@ import { attachPolicies } from "../aws/policyAttachments";
 import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { hostIdentity } from "../host/hostSettings";
 import { awaitManaged, confirmMachine } from "./confirm";
-import { type Ec2Args, ec2Fields, type Ec2TargetArgs } from "./ec2Args";
-import { ec2Architecture, ec2Problems } from "./ec2Problems";
+import type { Ec2Args, Ec2TargetArgs } from "./ec2Args";
+import { ec2Architecture, ec2Fields, ec2Problems } from "./ec2Problems";
 import { releaseCommands, userData } from "./ec2Release";
 
 export * from "./ec2Args";

@@ -8,8 +8,39 @@ import { policyArnProblems } from "../aws/policyAttachments";
 import { reachProblems } from "../aws/reach";
 import { architectureProblem, imageProblem } from "../targetImage";
 import { clientNames, containerProblems } from "../host/hostProblems";
-import { type Ec2Args, ec2Fields } from "./ec2Args";
+import type { Ec2Args } from "./ec2Args";
 import { familyArchitecture, familyOf, isMac } from "./instanceTypes";
+
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+export const ec2Fields: Readonly<Record<keyof Ec2Args, true>> = {
+  instanceType: true,
+  architecture: true,
+  instances: true,
+  ami: true,
+  containerPort: true,
+  hostPort: true,
+  ingressCidrs: true,
+  loadBalancer: true,
+  health: true,
+  command: true,
+  user: true,
+  volumes: true,
+  memory: true,
+  strategy: true,
+  release: true,
+  stopTimeout: true,
+  rootVolumeSize: true,
+  elasticIp: true,
+  assignPublicIp: true,
+  policyArns: true,
+  releaseTimeout: true,
+  logRetentionDays: true,
+  tags: true,
+  vpcId: true,
+  subnetIds: true,
+  environment: true,
+  secrets: true,
+};
 
 /** Undefined where neither the family nor the user tells it, which `ec2Problems` reports. */
 export function ec2Architecture(args: Ec2Args): Architecture | undefined {

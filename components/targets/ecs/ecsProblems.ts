@@ -6,7 +6,36 @@ import { networkProblems } from "../aws/network";
 import { policyArnProblems } from "../aws/policyAttachments";
 import { reachProblems } from "../aws/reach";
 import { architectureProblem, imageProblem } from "../targetImage";
-import { EcsLaunchType, ecsFields } from "./ecsArgs";
+import { type EcsArgs, EcsLaunchType } from "./ecsArgs";
+
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+const ecsFields: Readonly<Record<keyof EcsArgs, true>> = {
+  architecture: true,
+  launchType: true,
+  spot: true,
+  clusterArn: true,
+  cpu: true,
+  memory: true,
+  desiredCount: true,
+  containerPort: true,
+  ingressCidrs: true,
+  loadBalancer: true,
+  health: true,
+  command: true,
+  user: true,
+  assignPublicIp: true,
+  executeCommand: true,
+  policyArns: true,
+  executionPolicyArns: true,
+  pullSecretArn: true,
+  logRetentionDays: true,
+  steadyStateTimeout: true,
+  tags: true,
+  vpcId: true,
+  subnetIds: true,
+  environment: true,
+  secrets: true,
+};
 
 /** What is wrong with the arguments of an ECS target. `path` is that of the object in an App, empty for the target alone. */
 export function ecsProblems(given: unknown, path: string): Problem[] {

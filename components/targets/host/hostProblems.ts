@@ -3,8 +3,32 @@ import { Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { Architecture, parseArchitecture } from "../../platform";
 import { imageProblem } from "../targetImage";
-import { HostRestart, HostStrategy, hostFields } from "./hostArgs";
+import { HostRestart, HostStrategy, type HostTargetArgs } from "./hostArgs";
 import { sshProblems } from "./sshProblems";
+
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+const hostFields: Readonly<Record<keyof HostTargetArgs, true>> = {
+  architecture: true,
+  command: true,
+  cpus: true,
+  environment: true,
+  extraHosts: true,
+  health: true,
+  memory: true,
+  name: true,
+  network: true,
+  ports: true,
+  image: true,
+  ref: true,
+  registry: true,
+  release: true,
+  restart: true,
+  ssh: true,
+  stopTimeout: true,
+  strategy: true,
+  user: true,
+  volumes: true,
+};
 
 /** What a value must be: the test, the words for it, and what to write instead. */
 interface Rule {
@@ -122,7 +146,7 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
   }
   // Within an App these are the App's.
   const alone = (field: string) => path === "" || !["image", "ref", "registry"].includes(field);
-  checker.fields(args, path, hostFields.filter(alone));
+  checker.fields(args, path, Object.keys(hostFields).filter(alone));
   if (path === "") imageProblem(checker, args);
   const at = under(path);
   sshProblems(checker, args.ssh, at("ssh"));
