@@ -183,8 +183,7 @@ function repositoryArgs(args: AppArgs): RepositoryArgs {
 
 function appProblems(name: string, args: AppArgs, plan: Plan): Problem[] {
   const check = new Checker();
-  if (args === undefined)
-    check.add("image", "is missing", `write for example { context: "./app" }`);
+  check.present(args, "image", `write for example { context: "./app" }`);
   if (!check.fields(args, "", ["image", "repository", ...targetNames])) return check.problems;
   const image: unknown = args.image;
   const placed = isFields(image) && needsRepository(name, args);

@@ -38,6 +38,11 @@ export class Checker {
     return false;
   }
 
+  /** The value is there, known or not. */
+  present(value: unknown, path: string, fix: string): boolean {
+    return value !== undefined || this.add(path, "is missing", fix);
+  }
+
   /** The value is known now. */
   plain(value: unknown, path: string): boolean {
     if (!isLater(value)) return value !== undefined;

@@ -56,7 +56,7 @@ export function checkSameBuilders(check: Checker, builders: Fields, path: string
 const grammar = /^[a-zA-Z][a-zA-Z0-9._-]*$/;
 
 function checkName(check: Checker, builder: Fields, path: string): void {
-  if (builder.name === undefined) check.add(path, "is missing", `write ${name}`);
+  check.present(builder.name, path, `write ${name}`);
   if (!check.plainText(builder.name, path, name)) return;
   if (!grammar.test(builder.name)) {
     check.add(
@@ -175,7 +175,7 @@ function checkTls(check: Checker, builder: Fields, path: string, scheme: string 
       `means nothing for ${scheme}://`,
       "remove it, or write an endpoint tcp://host:1234",
     );
-  if (tls.ca === undefined) check.add(`${at}.ca`, "is missing", "name the authority's PEM file");
+  check.present(tls.ca, `${at}.ca`, "name the authority's PEM file");
   for (const field of ["ca", "certificate", "key"]) checkFile(check, tls[field], `${at}.${field}`);
   for (const [one, other] of [
     ["certificate", "key"],

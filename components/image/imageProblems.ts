@@ -107,9 +107,7 @@ function checkSameRegistry(check: Checker, args: Fields, at: At): void {
 }
 
 function checkSource(check: Checker, args: Fields, at: At): void {
-  if (args.context === undefined) {
-    check.add(at("context"), "is missing", `write the folder to build, for example "./app"`);
-  }
+  check.present(args.context, at("context"), `write the folder to build, for example "./app"`);
   if (args.dockerfile !== undefined && args.dockerfileInline !== undefined) {
     check.add(at("dockerfileInline"), `is given next to ${at("dockerfile")}`, "keep one of them");
   }
@@ -168,8 +166,7 @@ function checkBuild(check: Checker, args: Fields, at: At): void {
   if (check.list(args.ssh, at("ssh"), `[{ id: "default" }]`)) {
     args.ssh.forEach((entry, index) => {
       if (!check.fields(entry, at(`ssh[${index}]`), ["id", "paths"])) return;
-      if (entry.id === undefined)
-        check.add(at(`ssh[${index}].id`), "is missing", `write "default"`);
+      check.present(entry.id, at(`ssh[${index}].id`), `write "default"`);
       check.text(entry.id, at(`ssh[${index}].id`), `"default"`);
       check.texts(entry.paths, at(`ssh[${index}].paths`), `"/home/me/.ssh/id_ed25519"`);
     });
@@ -181,14 +178,10 @@ function checkBuild(check: Checker, args: Fields, at: At): void {
     });
   }
   if (check.fields(args.reproducible, at("reproducible"), ["epoch"])) {
-    if (args.reproducible.epoch === undefined) {
-      check.add(
-        at("reproducible.epoch"),
-        "is missing",
-        "write seconds since 1970, such as the commit's time",
-      );
-    }
-    check.whole(args.reproducible.epoch, at("reproducible.epoch"), 0, 253402300799, "seconds");
+    const { epoch } = args.reproducible;
+    const fix = "write seconds since 1970, such as the commit's time";
+    check.present(epoch, at("reproducible.epoch"), fix);
+    check.whole(epoch, at("reproducible.epoch"), 0, 253402300799, "seconds");
   }
 }
 

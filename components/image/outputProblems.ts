@@ -1,11 +1,8 @@
 import { type At, type Checker, type Fields, isFields } from "../check";
 import { show } from "../errors";
 import { normalisePlatform } from "../platform";
-import { parseReference, type Reference } from "../registry/reference";
+import { parseReference, type Reference, tagPattern } from "../registry/reference";
 import { CacheMode, TarballFormat, VerifyDepth } from "./imageArgs";
-
-/** The grammar of a tag (OCI distribution specification). */
-const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** What is wrong with where the image goes and how it is verified, in so far as it can be told without the plan. */
 export function checkOutput(check: Checker, args: Fields, at: At): void {
@@ -128,8 +125,8 @@ function checkLocal(check: Checker, args: Fields, at: At): void {
   }
   if (!check.fields(args.tarball, at("tarball"), ["path", "format"])) return;
   const { path } = args.tarball;
-  if (path === undefined) check.add(at("tarball.path"), "is missing", `write "./out/web.tar"`);
-  else if (check.plainText(path, at("tarball.path"), `"./out/web.tar"`) && path.endsWith("/"))
+  check.present(path, at("tarball.path"), `write "./out/web.tar"`);
+  if (check.plainText(path, at("tarball.path"), `"./out/web.tar"`) && path.endsWith("/"))
     check.add(at("tarball.path"), `${show(path)} is a folder`, `write "${path}web.tar"`);
   check.oneOf(args.tarball.format, at("tarball.format"), Object.values(TarballFormat));
 }

@@ -102,9 +102,8 @@ export function judge(
   switch (facts.state) {
     case "missing":
       if (preview && builder?.driver !== undefined) {
-        const endpoints = builder.endpoint === undefined ? [] : [builder.endpoint];
         return info(
-          `building ${platform} on builder "${facts.name}", which \`pulumi up\` makes first (${inWords(builder.driver, endpoints)})`,
+          `building ${platform} on builder "${facts.name}", which \`pulumi up\` makes first (${inWords(builder.driver, [builder.endpoint])})`,
         );
       }
       // Machines that only preview, as in the CI of a pull request, often have no builder.

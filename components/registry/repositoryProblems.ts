@@ -79,8 +79,7 @@ function checkExisting(check: Checker, args: Fields, at: At): void {
   }
   const { existing } = args;
   if (!check.fields(existing, at("existing"), ["name", "registryId"])) return;
-  if (existing.name === undefined)
-    check.add(at("existing.name"), "is missing", `write its name, such as "team/web"`);
+  check.present(existing.name, at("existing.name"), `write its name, such as "team/web"`);
   checkName(check, existing.name, at("existing.name"));
   checkAccount(check, existing.registryId, at("existing.registryId"));
 }
@@ -147,7 +146,7 @@ function checkRules(check: Checker, rules: unknown, path: string): void {
   if (!check.list(rules, path, `[{ tagPatterns: ["pr-*"], expireAfterDays: 30 }]`)) return;
   const fields = ["description", "tagPatterns", "expireAfterDays", "keepNewest"];
   rules.forEach((rule: unknown, index) => {
-    const at = (field: string) => `${path}[${index}].${field}`;
+    const at = under(`${path}[${index}]`);
     if (!check.fields(rule, `${path}[${index}]`, fields)) return;
     check.text(rule.description, at("description"), "what the rule is for");
     const patterns = rule.tagPatterns;

@@ -84,10 +84,7 @@ export function ec2Problems(given: unknown, path: string): Problem[] {
 function checkType(check: Checker, args: Fields, at: At): void {
   const { instanceType: type, architecture } = args;
   const field = at("instanceType");
-  if (type === undefined) {
-    check.add(field, "is missing", `write for example "t4g.small"`);
-    return;
-  }
+  if (!check.present(type, field, `write for example "t4g.small"`)) return;
   if (!check.plain(type, field)) return;
   if (typeof type !== "string" || familyOf(type) === undefined) {
     check.add(field, `${show(type)} is no instance type`, `write family.size, such as "t4g.small"`);
