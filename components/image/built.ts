@@ -34,6 +34,8 @@ export interface Making {
   readonly access: RegistryAccess;
   /** Looks at its Dockerfile. */
   readonly dockerfile: DockerfileWatch;
+  /** The references that targets asked for; filled in while the program goes on. */
+  readonly deployed: Map<string, pulumi.Output<string>>;
 }
 
 /** What was built, or found in the registry. */
@@ -42,8 +44,6 @@ export interface Built {
   readonly platforms: pulumi.Output<string[]>;
   readonly images: pulumi.Output<PlatformImage[]>;
   readonly refs: ReadonlyMap<string, pulumi.Output<string>>;
-  /** The references that targets asked for. */
-  readonly deployed: Map<string, pulumi.Output<string>>;
   /** What another tag of it is made of, verified; absent for a finished image that lies where it was found. */
   readonly sources?: pulumi.Output<string>[];
 }

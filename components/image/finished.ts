@@ -57,37 +57,19 @@ function logins({ image, args }: Making): Login[] {
 }
 
 function verified(
-  { image, name, args, plan, id, path, access }: Making,
+  making: Making,
   reference: pulumi.Output<string>,
   field: keyof ImageArgs,
   rebuild: pulumi.Input<string>,
 ): Built {
-  const gate = makeGate(
-    `${name}-verified`,
-    {
-      name: `${id}: ${path(field)}`,
-      verifyPath: path("verify"),
-      reference,
-      requiredBy: plan.requiredBy,
-      verify: args.verify,
-      ...access,
-    },
-    { parent: image },
-  );
+  const gate = makeGate(making, `${making.id}: ${making.path(field)}`, reference);
   const imageUri = gate.report.apply((report) => report.reference);
   const images = imagesIn(gate);
-  const deployed = new Map<string, pulumi.Output<string>>();
-  watchPresence(image, {
-    index: imageUri,
-    deployed,
-    access,
-    rebuild: { index: rebuild, deployed: rebuild },
-  });
+  watchPresence(making, imageUri, { index: rebuild, deployed: rebuild });
   return {
     imageUri,
     platforms: images.apply((all) => all.map((one) => one.platform)),
     images,
-    deployed,
-    refs: new Map(plan.platforms.map((one) => [one, fromReport(gate, one)])),
+    refs: new Map(making.plan.platforms.map((one) => [one, fromReport(gate, one)])),
   };
 }

@@ -48,10 +48,11 @@ export class Image extends pulumi.ComponentResource {
     super("multiarch:index:Image", name, recorded, announced("image", name, recorded, opts));
     const whole = { ...args, registry: placed(args) };
     const path = (field: string) => fieldPath(opts?.parent, "image", field);
-    const making = {
+    const making: Making = {
       ...{ image: this, name, args: whole, plan, path, parent: opts?.parent },
       id: uniqueName(name, opts?.parent),
       access: accessTo(whole, this),
+      deployed: new Map(),
       dockerfile: watchDockerfile({
         ...{ resource: this, path, requiredBy: plan.requiredBy },
         strict: args.verify?.strict ?? false,

@@ -26,7 +26,7 @@ export interface Parts {
 
 /** One index of the platform images, one gate, and the tags for people. Without an index: the one image, tagged as it is. */
 export function join(making: Making, parts: Parts): Built {
-  const { image, name, args, plan, access, id, path } = making;
+  const { name, args, plan, id } = making;
   const repository = repositoryOf(args);
   const { attached = [] } = parts;
   // The index holds once what several of them hold.
@@ -45,19 +45,7 @@ export function join(making: Making, parts: Parts): Built {
 
   const root = tagged(tag, name, sources);
   const { reference } = root;
-  const gate = makeGate(
-    `${name}-verified`,
-    {
-      name: id,
-      verifyPath: path("verify"),
-      reference,
-      requiredBy: plan.requiredBy,
-      verify: args.verify,
-      images: Object.fromEntries(parts.digests),
-      ...access,
-    },
-    { parent: image },
-  );
+  const gate = makeGate(making, id, reference, Object.fromEntries(parts.digests));
   // A tag for people moves only to what was verified.
   const verified = sources.map((source) => once(source, gate));
   const moved = (args.tags ?? []).map((text) => tagged(text, `${name}:${text}`, verified));
@@ -65,16 +53,14 @@ export function join(making: Making, parts: Parts): Built {
   const again = pulumi
     .all(rebuilt.map(({ urn }) => urn))
     .apply((urns) => `pulumi up ${urns.map((urn) => `--replace '${urn}'`).join(" ")}`);
-  const rebuild = { index: again, deployed: parts.resources.length === 0 ? "" : again };
-  const deployed = new Map<string, pulumi.Output<string>>();
-  watchPresence(image, { index: reference, deployed, access, rebuild });
+  const deployed = parts.resources.length === 0 ? "" : again;
+  watchPresence(making, reference, { index: again, deployed });
   const refs = plan.platforms.map((platform, at): [string, pulumi.Output<string>] => [
     platform,
     parts.plain ? verified[at]! : fromReport(gate, platform),
   ]);
   return {
     imageUri: once(reference, gate),
-    deployed,
     sources: verified,
     platforms: once([...plan.platforms], gate),
     images: imagesIn(gate),

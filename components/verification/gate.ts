@@ -1,24 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type VerifyArgs, VerifyDepth } from "../image/imageArgs";
+import type { Making } from "../image/built";
+import { VerifyDepth } from "../image/imageArgs";
 import { nodeCommand } from "../nodeProgram";
-
-/** What has to be there before anything is deployed. */
-export interface GateArgs {
-  /** Whose image it is, and the user's field where one names it, for messages: `App web: image.ref`. */
-  readonly name: string;
-  /** The user's `verify`, for messages: `image.verify` within an App. */
-  readonly verifyPath: string;
-  /** The index or image to look at. */
-  readonly reference: pulumi.Input<string>;
-  /** Platforms that it must hold, each with the user's fields that ask for it. */
-  readonly requiredBy: Readonly<Record<string, string>>;
-  /** What was built for each platform, where it was built here: the index must hold exactly these. */
-  readonly images?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** How deep is looked. */
-  readonly verify?: Pick<VerifyArgs, "depth" | "command" | "seconds">;
-  readonly username?: pulumi.Input<string>;
-  readonly password?: pulumi.Input<string>;
-}
 
 /** What the registry was seen to hold: what the verification program prints, and the gate reads. */
 export interface Report {
@@ -61,47 +44,51 @@ export interface Gate {
  * Verification as a resource: a command that reads index, manifests and configurations from the registry and compares
  * them with the plan. It runs again when the digest or the plan changes, with the credentials of that run, and is
  * silent otherwise. It has no delete.
+ *
+ * @param label whose image it is, and the user's field where one names it, for messages: `App web: image.ref`
+ * @param reference the index or image to look at
+ * @param images what was built for each platform, where it was built here: the index must hold exactly these
  */
-export function makeGate(name: string, args: GateArgs, opts: pulumi.CustomResourceOptions): Gate {
+export function makeGate(
+  { image, name, args, plan: { requiredBy }, path, access }: Making,
+  label: string,
+  reference: pulumi.Input<string>,
+  images?: Readonly<Record<string, pulumi.Input<string>>>,
+): Gate {
   const { depth = VerifyDepth.Entrypoint, command: started, seconds } = args.verify ?? {};
+  const platforms = Object.keys(requiredBy);
   const settings = pulumi.jsonStringify({
-    name: args.name,
-    verifyPath: args.verifyPath,
-    reference: args.reference,
-    platforms: Object.keys(args.requiredBy),
-    requiredBy: args.requiredBy,
-    images: args.images,
-    exact: args.images !== undefined,
-    depth,
-    command: started,
-    seconds,
+    name: label,
+    verifyPath: path("verify"),
+    ...{ reference, platforms, requiredBy, images },
+    exact: images !== undefined,
+    ...{ depth, command: started, seconds },
   });
+  const { username, password } = access;
   const { urn, stdout } = nodeCommand(
-    name,
+    `${name}-verified`,
     "verification/main",
     {
       // A killed run ends the shell alone: where containers were started, what it runs is to live on and remove them.
       create: depth === VerifyDepth.Run ? "node -; exit $?" : "node -",
       environment: {
         MULTIARCH_VERIFY: settings,
-        ...(args.username === undefined ? {} : { MULTIARCH_REGISTRY_USERNAME: args.username }),
-        ...(args.password === undefined
-          ? {}
-          : { MULTIARCH_REGISTRY_PASSWORD: pulumi.secret(args.password) }),
+        ...(username !== undefined && { MULTIARCH_REGISTRY_USERNAME: username }),
+        ...(password !== undefined && { MULTIARCH_REGISTRY_PASSWORD: pulumi.secret(password) }),
       },
       triggers: [
-        args.reference,
-        Object.keys(args.requiredBy).join(","),
+        reference,
+        platforms.join(","),
         started || seconds ? `${depth} ${JSON.stringify({ started, seconds })}` : depth,
       ],
     },
-    opts,
+    { parent: image },
   );
   // stdout is secret because the environment is; what the program prints holds no credential.
   const report = pulumi.unsecret(stdout).apply(parseReport);
   // What a command prints while it runs is gone from the display when it ends. A doubt stays, and so is told in every run.
   report.apply(async ({ warnings = [] }) => {
-    for (const warning of warnings) await pulumi.log.warn(`${args.name}: ${warning}`, opts.parent);
+    for (const warning of warnings) await pulumi.log.warn(`${label}: ${warning}`, image);
   });
   return { urn, report };
 }
