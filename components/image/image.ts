@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../announcement";
+import { under } from "../check";
 import { watchDockerfile } from "../dockerfile/watch";
 import { normalisePlatform } from "../platform";
 import { keepLocal } from "../outputs/local";
 import { refuse } from "../refuse";
-import { fieldPath, uniqueName } from "../scope";
+import { partPath, uniqueName } from "../scope";
 import { build } from "./build";
 import { type Built, builtBy, digestOf, type Making, type PlatformImage } from "./built";
 import { copy, joinSources, take } from "./finished";
@@ -47,7 +48,7 @@ export class Image extends pulumi.ComponentResource {
     const recorded = recordedArgs(args, plan);
     super("multiarch:index:Image", name, recorded, announced("image", name, recorded, opts));
     const whole = { ...args, registry: placed(args) };
-    const path = (field: string) => fieldPath(opts?.parent, "image", field);
+    const path = under(partPath(opts?.parent, "image"));
     const making: Making = {
       ...{ image: this, name, args: whole, plan, path, parent: opts?.parent },
       id: uniqueName(name, opts?.parent),

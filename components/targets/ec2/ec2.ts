@@ -7,11 +7,12 @@ import type * as ssm from "@pulumi/aws/ssm/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import { announced } from "../../announcement";
+import { under } from "../../check";
 import { describeProblems } from "../../errors";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { type Architecture, spellings } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName, uniqueName } from "../../scope";
+import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
@@ -64,7 +65,7 @@ export class Ec2Target extends pulumi.ComponentResource {
       ...{ target: this, name, args, architecture, image, region, logs },
       scoped: scopedName(name, opts?.parent),
       unique: uniqueName(name, opts?.parent, "Ec2Target"),
-      path: (field) => fieldPath(opts?.parent, "ec2", field),
+      part: partPath(opts?.parent, "ec2"),
       port: hostPortOf(args),
     };
     const { profile, policies } = makeRole(place);
@@ -92,7 +93,8 @@ interface Place {
   /** The name together with the components around it. */
   readonly scoped: string;
   readonly unique: string;
-  readonly path: (field: string) => string;
+  /** How the user reaches the arguments: `ec2` in an App, else nothing. */
+  readonly part: string;
   readonly architecture: Architecture;
   readonly image: TargetImage;
   readonly region: pulumi.Output<string>;
@@ -148,7 +150,7 @@ const hostPortOf = (args: Ec2Args): number | undefined =>
     : (args.hostPort ?? (args.loadBalancer === undefined ? 80 : args.containerPort));
 
 function makeInstances(
-  { target, name, args, unique, path, architecture, port }: Place,
+  { target, name, args, unique, part, architecture, port }: Place,
   profile: iam.InstanceProfile,
   policies: pulumi.Resource[],
 ): { instances: ec2.Instance[]; balanced?: Balanced } {
@@ -201,7 +203,7 @@ function makeInstances(
         hooks: beforeChange(`machine of EC2 for ${unique} (${at + 1})`, async ({ newInputs }) => {
           const given = (newInputs as { ami?: unknown } | undefined)?.ami;
           const own = args.ami !== undefined && typeof given === "string" ? given : undefined;
-          await confirmMachine(target, { instanceType, ami: own, architecture }, path);
+          await confirmMachine(target, { instanceType, ami: own, architecture }, under(part));
         }),
       },
     );
@@ -211,7 +213,7 @@ function makeInstances(
 
 /** The release on all instances, one after another; another one for each change, for SSM's provider waits for new ones only. */
 function makeRelease(
-  { target, name, args, scoped, unique, path, architecture, image, region, logs, port }: Place,
+  { target, name, args, scoped, unique, part, architecture, image, region, logs, port }: Place,
   instances: ec2.Instance[],
   policies: pulumi.Resource[],
 ): ssm.Association {
@@ -232,7 +234,7 @@ function makeRelease(
     .apply(([known, secrets, group, at]) =>
       releaseCommands({
         ...{ identity, architecture, settings: known, secrets, script },
-        problems: lateProblems(identity.name, args, known, secrets, path),
+        problems: lateProblems(identity.name, args, known, secrets, part),
         ...{ logGroup: group, region: at },
       }).join("\n"),
     );
@@ -266,8 +268,8 @@ function makeRelease(
               "health.command": health?.command,
               "release.command": release?.command,
             },
-            path,
-            path("secrets"),
+            under(part),
+            under(part)("secrets"),
           ),
         ),
         beforeChange(
@@ -298,11 +300,11 @@ function lateProblems(
   args: Ec2Args,
   known: object,
   secrets: Record<string, string>,
-  path: (field: string) => string,
+  part: string,
 ): string {
   const all = Object.entries({ ...args, ...known, secrets });
   const own = Object.fromEntries(all.filter(([field]) => field in ec2Fields));
-  const problems = ec2Problems(own, path("x") === "x" ? "" : "ec2");
+  const problems = ec2Problems(own, part);
   // The image is verified by others.
   return describeProblems(
     name,

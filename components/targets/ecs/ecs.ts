@@ -5,10 +5,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import { besides } from "../../hosting";
 import { announced } from "../../announcement";
+import { under } from "../../check";
 import { beforeChange, explainFailure, settled } from "../../hooks";
 import { type Architecture, spellings, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName, uniqueName } from "../../scope";
+import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
@@ -54,7 +55,7 @@ export class EcsTarget extends pulumi.ComponentResource {
     const architecture = statedArchitecture(args)!;
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:EcsTarget", name, recorded, announced("ecs", name, recorded, opts));
-    const path = (field: string) => fieldPath(opts?.parent, "ecs", field);
+    const path = under(partPath(opts?.parent, "ecs"));
     const unique = uniqueName(name, opts?.parent, "EcsTarget");
     warnOfSize(this, args, path);
 

@@ -10,7 +10,7 @@ import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName } from "../../scope";
+import { partPath, scopedName } from "../../scope";
 import { recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
@@ -75,7 +75,7 @@ export class HostTarget extends pulumi.ComponentResource {
     const login = loginOf(image.access);
     const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
-    const path = fieldPath(opts?.parent, "host", "x") === "x" ? "" : "host";
+    const path = partPath(opts?.parent, "host");
     const known = args.name ?? scoped;
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
     refuse(name, claim(identity, ssh, path));
