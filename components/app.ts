@@ -4,9 +4,10 @@ import { Checker, isFields } from "./check";
 import { pathsOf } from "./hooks";
 import type { Problem } from "./errors";
 import { Image } from "./image/image";
-import { markLive } from "./image/live";
-import { type ImageArgs, planImage } from "./image/imageArgs";
+import { markLive } from "./image/join";
+import type { ImageArgs } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
+import { planImage } from "./image/origin";
 import { plannedProblems, imageProblems } from "./image/imageProblems";
 import { checkedLate } from "./late";
 import { describePlan, type Plan, type Requirement } from "./plan";
@@ -39,58 +40,24 @@ export interface AppArgs {
   host?: HostArgs;
 }
 
-type TargetName = "ec2" | "ecs" | "lambda" | "host";
+type TargetName = Exclude<keyof AppArgs, "image" | "repository">;
+
+interface Target {
+  readonly problems: (args: unknown, path: string) => Problem[];
+  /** Undefined where it can't be told, which `problems` reports. */
+  readonly architecture: (args: never) => Architecture | undefined;
+  readonly onAws: boolean;
+}
 
 /** What there is to know of each target before anything is made. A missing one fails to compile. */
-const targets: Readonly<
-  Record<
-    TargetName,
-    {
-      readonly problems: (args: unknown, path: string) => Problem[];
-      /** Undefined where it can't be told, which `problems` reports. */
-      readonly architecture: (args: never) => Architecture | undefined;
-      /** The field that decides it. */
-      readonly decidedBy: (args: Record<string, unknown>) => string;
-      readonly onAws: boolean;
-    }
-  >
-> = {
-  ec2: {
-    problems: ec2Problems,
-    architecture: ec2Architecture,
-    decidedBy: (args) => (args.architecture === undefined ? "instanceType" : "architecture"),
-    onAws: true,
-  },
-  ecs: {
-    problems: ecsProblems,
-    architecture: statedArchitecture,
-    decidedBy: () => "architecture",
-    onAws: true,
-  },
-  lambda: {
-    problems: lambdaProblems,
-    architecture: statedArchitecture,
-    decidedBy: () => "architecture",
-    onAws: true,
-  },
-  host: {
-    problems: hostProblems,
-    architecture: statedArchitecture,
-    decidedBy: () => "architecture",
-    onAws: false,
-  },
+const targets: Readonly<Record<TargetName, Target>> = {
+  ec2: { problems: ec2Problems, architecture: ec2Architecture, onAws: true },
+  ecs: { problems: ecsProblems, architecture: statedArchitecture, onAws: true },
+  lambda: { problems: lambdaProblems, architecture: statedArchitecture, onAws: true },
+  host: { problems: hostProblems, architecture: statedArchitecture, onAws: false },
 };
 
 const targetNames = Object.keys(targets) as TargetName[];
-
-const appFields: Readonly<Record<keyof AppArgs, true>> = {
-  image: true,
-  repository: true,
-  ec2: true,
-  ecs: true,
-  lambda: true,
-  host: true,
-};
 
 /**
  * An app: one image, built for what its targets need, verified in the registry, and then run by them. Change a target's
@@ -174,20 +141,18 @@ export class App extends pulumi.ComponentResource {
   }
 }
 
-/** The targets that the user wrote down, whatever is wrong with them. */
-function given(args: AppArgs): [TargetName, Record<string, unknown>][] {
-  if (!isFields(args)) return [];
-  return targetNames.flatMap((name) => {
-    const target: unknown = args[name];
-    return isFields(target) ? [[name, target]] : [];
-  });
+/** The architecture of a target, whatever else is wrong with it; undefined where it is absent or that can't be told. */
+function architectureOf(args: AppArgs, name: TargetName): Architecture | undefined {
+  const target: unknown = isFields(args) ? args[name] : undefined;
+  return isFields(target) ? targets[name].architecture(target as never) : undefined;
 }
 
 function planApp(args: AppArgs): Plan {
-  const requirements = given(args).flatMap(([name, target]): Requirement[] => {
-    const architecture = targets[name].architecture(target as never);
-    const path = `${name}.${targets[name].decidedBy(target)}`;
-    return architecture === undefined ? [] : [{ path, architecture }];
+  const requirements = targetNames.flatMap((name): Requirement[] => {
+    const architecture = architectureOf(args, name);
+    if (architecture === undefined) return [];
+    const byType = name === "ec2" && args.ec2?.architecture === undefined;
+    return [{ path: `${name}.${byType ? "instanceType" : "architecture"}`, architecture }];
   });
   return planImage(args?.image, "image", requirements);
 }
@@ -218,9 +183,8 @@ function repositoryArgs(args: AppArgs): RepositoryArgs {
 
 function appProblems(name: string, args: AppArgs, plan: Plan): Problem[] {
   const check = new Checker();
-  if (args === undefined)
-    check.add("image", "is missing", `write for example { context: "./app" }`);
-  if (!check.fields(args, "", Object.keys(appFields))) return check.problems;
+  check.present(args, "image", `write for example { context: "./app" }`);
+  if (!check.fields(args, "", ["image", "repository", ...targetNames])) return check.problems;
   const image: unknown = args.image;
   const placed = isFields(image) && needsRepository(name, args);
   if (args.repository !== undefined) {
@@ -241,11 +205,7 @@ function appProblems(name: string, args: AppArgs, plan: Plan): Problem[] {
   // Where a target's architecture can't be told, the plan lacks a reason, and complaining of that would mislead.
   const wanted = targetNames.filter((name) => args[name] !== undefined);
   const planned =
-    isFields(image) &&
-    wanted.every((name) => {
-      const target: unknown = args[name];
-      return isFields(target) && targets[name].architecture(target as never) !== undefined;
-    });
+    isFields(image) && wanted.every((name) => architectureOf(args, name) !== undefined);
   return [
     ...check.problems,
     ...imageProblems(image, "image", placed),

@@ -1,5 +1,16 @@
-import type { Problem } from "./errors";
-import { show } from "./errors";
+import { type Problem, show } from "./errors";
+
+/** What the user wrote, of which nothing is known to be right. */
+export type Fields = Record<string, unknown>;
+
+/** The path of a field, as the user reaches it. */
+export type At = (field: string) => string;
+
+/** The paths of the fields of what is reached by a path: that of an object in an App, empty for a component alone. */
+export const under =
+  (path: string): At =>
+  (field) =>
+    path === "" ? field : `${path}.${field}`;
 
 /** Whether a value is known only later: an Output or a promise. Such a value is checked by its provider. */
 export function isLater(value: unknown): boolean {
@@ -10,7 +21,7 @@ export function isLater(value: unknown): boolean {
 }
 
 /** An object with fields: no list, no Output, and nothing of JavaScript's own such as a Map, whose entries are none. */
-export function isFields(value: unknown): value is Record<string, unknown> {
+export function isFields(value: unknown): value is Fields {
   return Object.prototype.toString.call(value) === "[object Object]" && !isLater(value);
 }
 
@@ -27,6 +38,11 @@ export class Checker {
     return false;
   }
 
+  /** The value is there, known or not. */
+  present(value: unknown, path: string, fix: string): boolean {
+    return value !== undefined || this.add(path, "is missing", fix);
+  }
+
   /** The value is known now. */
   plain(value: unknown, path: string): boolean {
     if (!isLater(value)) return value !== undefined;
@@ -38,7 +54,7 @@ export class Checker {
   }
 
   /** The value is an object that holds known fields only. */
-  fields(value: unknown, path: string, known: Iterable<string>): value is Record<string, unknown> {
+  fields(value: unknown, path: string, known: Iterable<string>): value is Fields {
     if (!this.plain(value, path)) return false;
     const names = [...known];
     if (!isFields(value)) {
@@ -49,8 +65,8 @@ export class Checker {
       );
     }
     for (const name of Object.keys(value).filter((key) => !names.includes(key))) {
-      const at = path === "" ? name : `${path}.${name}`;
-      this.add(at, "is not a field", `remove it, or take one of ${names.join(", ")}`);
+      const fix = `remove it, or take one of ${names.join(", ")}`;
+      this.add(under(path)(name), "is not a field", fix);
     }
     return true;
   }
@@ -65,6 +81,11 @@ export class Checker {
       );
     }
     return true;
+  }
+
+  /** A text that is known now. */
+  plainText(value: unknown, path: string, example: string): value is string {
+    return this.plain(value, path) && this.text(value, path, example);
   }
 
   flag(value: unknown, path: string): value is boolean {
@@ -83,6 +104,11 @@ export class Checker {
       return this.add(path, `must be ${range}, got ${show(value)}`, "write such a number");
     }
     return true;
+  }
+
+  /** A whole number that is known now. */
+  plainWhole(value: unknown, path: string, least: number, most: number, unit: string): boolean {
+    return this.plain(value, path) && this.whole(value, path, least, most, unit);
   }
 
   oneOf(value: unknown, path: string, allowed: readonly string[]): value is string {
@@ -118,7 +144,7 @@ export class Checker {
   }
 
   /** An object from names to texts; its values may be known later. */
-  textMap(value: unknown, path: string, example: string): value is Record<string, unknown> {
+  textMap(value: unknown, path: string, example: string): value is Fields {
     if (!this.plain(value, path)) return false;
     if (!isFields(value)) {
       // The value isn't shown: it may be a secret.

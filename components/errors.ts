@@ -8,6 +8,9 @@ export interface Problem {
   readonly fix: string;
 }
 
+/** A failure in the user's own terms: what is wrong and what to do, in one sentence. */
+export class Refusal extends Error {}
+
 /** Shows a value as it would stand in source code, cut short where it is long. What holds others isn't shown: a secret may be among them. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";

@@ -21,15 +21,21 @@ export function pathsOf<T>(field: string, values: Readonly<Record<string, T>> = 
   );
 }
 
+/** Values by the user's fields. */
+export type Values = Readonly<Record<string, pulumi.Input<unknown> | undefined>>;
+
+/** The fields whose values are secret. */
+export async function secretFields(values: Values): Promise<string[]> {
+  const found = Object.entries(values).map(async ([field, value]) =>
+    (await pulumi.isSecret(pulumi.output(value))) ? [field] : [],
+  );
+  return (await Promise.all(found)).flat();
+}
+
 /** Throws what is said of the first field whose value is secret. */
-export async function refuseSecrets(
-  fields: Readonly<Record<string, pulumi.Input<unknown> | undefined>>,
-  say: (field: string) => string,
-): Promise<void> {
-  for (const [field, value] of Object.entries(fields)) {
-    if (value !== undefined && (await pulumi.isSecret(pulumi.output(value))))
-      throw new Error(say(field));
-  }
+export async function refuseSecrets(values: Values, say: (field: string) => string): Promise<void> {
+  const [first] = await secretFields(values);
+  if (first !== undefined) throw new Error(say(first));
 }
 
 /**

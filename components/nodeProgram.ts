@@ -1,4 +1,6 @@
 import { extname, join, relative } from "node:path";
+import { Command } from "@pulumi/command/local/index.js";
+import * as pulumi from "@pulumi/pulumi";
 
 /**
  * What a command's `node -` reads. It loads a program from this package: modules that import each other, and libraries that read
@@ -17,12 +19,39 @@ load(file).main();
 `;
 
 /**
+ * A command that runs a program of this package. It runs again when its triggers change, with the credentials of that run, and has no
+ * delete.
+ *
+ * @param module the program, within `components`, without its extension
+ */
+export function nodeCommand(
+  name: string,
+  module: string,
+  args: { create: string; environment: Record<string, pulumi.Input<string>>; triggers: unknown[] },
+  opts: pulumi.CustomResourceOptions,
+): Command {
+  const environment = { MULTIARCH_PROGRAM: nodeProgram(module), ...args.environment };
+  return new Command(
+    name,
+    { ...args, stdin: loader, environment, logging: "stderr", addPreviousOutputInEnv: false },
+    // Loader and environment change without meaning anything new; a replacement takes them as they are.
+    { ...opts, ignoreChanges: ["stdin", "environment"], protect: false },
+  );
+}
+
+/** The value, once a resource is made: whoever uses it waits for that. A URN is known in previews, so a known value stays known. */
+export function once<T>(
+  value: pulumi.Input<T>,
+  { urn }: Pick<pulumi.Resource, "urn">,
+): pulumi.Output<T> {
+  return pulumi.all([value, urn]).apply(([unwrapped]) => unwrapped) as pulumi.Output<T>;
+}
+
+/**
  * Where a program of this package lies, seen from the folder of the Pulumi program: the command plugin runs in the same one, by
  * `main` of Pulumi.yaml too. So the path is the same in every checkout, and none is absolute. (The builder's plugin finds a
  * relative context by the same rule.)
- *
- * @param module within `components`, without its extension
  */
-export function nodeProgram(module: string): string {
+function nodeProgram(module: string): string {
   return relative(process.cwd(), join(__dirname, `${module}${extname(__filename)}`));
 }

@@ -1,5 +1,5 @@
-import type { Problem } from "./errors";
-import { show } from "./errors";
+import { Checker } from "./check";
+import { type Problem, show } from "./errors";
 import { Architecture, normalisePlatform, platformOf, sortPlatforms } from "./platform";
 
 /** What a target needs of the image, and which of the user's settings says so. */
@@ -34,7 +34,8 @@ export interface PlanInput {
 
 /** Works out who needs which platform. Asks nobody, and never looks at the machine it runs on. */
 export function makePlan(input: PlanInput): Plan {
-  const problems: Problem[] = [];
+  const check = new Checker();
+  const { problems } = check;
   const reasons = new Map<string, string[]>();
   const addReason = (platform: string, path: string) =>
     reasons.set(platform, [...(reasons.get(platform) ?? []), path]);
@@ -42,17 +43,14 @@ export function makePlan(input: PlanInput): Plan {
     addReason(platformOf(requirement.architecture), requirement.path);
   }
   if (input.platforms !== undefined) {
-    const listed = parsePlatforms(input.platforms, input.platformsPath, problems);
+    const listed = parsePlatforms(check, input.platforms, input.platformsPath);
     for (const platform of listed) {
       addReason(platform, input.reasons?.[platform] ?? input.platformsPath);
     }
-    if (problems.length === 0) problems.push(...missingPlatforms(input, listed));
+    if (problems.length === 0) checkMissing(check, input, listed);
   } else if (input.requirements.length === 0) {
-    problems.push({
-      path: input.platformsPath,
-      what: "is absent, and no target says which platform is needed",
-      fix: `list the platforms, for example ["linux/amd64"]`,
-    });
+    const what = "is absent, and no target says which platform is needed";
+    check.add(input.platformsPath, what, `list the platforms, for example ["linux/amd64"]`);
   }
   const platforms = sortPlatforms(reasons.keys());
   const requiredBy = Object.fromEntries(
@@ -66,53 +64,46 @@ export function describePlan(plan: Plan): string {
   return plan.platforms.map((platform) => `${platform} (${plan.requiredBy[platform]})`).join(", ");
 }
 
-function parsePlatforms(list: unknown, path: string, problems: Problem[]): Set<string> {
+function parsePlatforms(check: Checker, list: unknown, path: string): Set<string> {
   const example = `write for example ["linux/amd64", "linux/arm64"]`;
   const platforms = new Map<string, number>();
   if (!Array.isArray(list)) {
-    problems.push({ path, what: `must be a list of platforms, got ${show(list)}`, fix: example });
+    check.add(path, `must be a list of platforms, got ${show(list)}`, example);
     return new Set();
   }
-  if (list.length === 0) {
-    problems.push({
-      path,
-      what: "is empty",
-      fix: `leave it out to build what the targets need, or ${example}`,
-    });
-  }
+  if (list.length === 0)
+    check.add(path, "is empty", `leave it out to build what the targets need, or ${example}`);
   // Of a copy, which has no holes to pass over.
   [...(list as unknown[])].forEach((item, index) => {
     const at = `${path}[${index}]`;
     const platform = typeof item === "string" ? normalisePlatform(item) : undefined;
-    if (platform === undefined) {
-      problems.push({
-        path: at,
-        what: `${show(item)} is no platform of a Linux image`,
-        fix: "write os/architecture[/variant], for example linux/amd64, linux/arm64 or linux/arm/v7",
-      });
-      return;
-    }
-    const first = platforms.get(platform);
-    if (first !== undefined) {
-      problems.push({
-        path: at,
-        what: `${show(item)} is ${platform}, which ${path}[${first}] names already`,
-        fix: "remove one of them",
-      });
-      return;
-    }
-    platforms.set(platform, index);
+    const first = platforms.get(platform ?? "");
+    if (platform === undefined)
+      check.add(
+        at,
+        `${show(item)} is no platform of a Linux image`,
+        "write os/architecture[/variant], for example linux/amd64, linux/arm64 or linux/arm/v7",
+      );
+    else if (first !== undefined)
+      check.add(
+        at,
+        `${show(item)} is ${platform}, which ${path}[${first}] names already`,
+        "remove one of them",
+      );
+    else platforms.set(platform, index);
   });
   return new Set(platforms.keys());
 }
 
-function missingPlatforms(input: PlanInput, listed: ReadonlySet<string>): Problem[] {
-  return input.requirements
-    .map((requirement) => ({ requirement, platform: platformOf(requirement.architecture) }))
-    .filter(({ platform }) => !listed.has(platform))
-    .map(({ requirement, platform }) => ({
-      path: input.platformsPath,
-      what: `holds ${sortPlatforms(listed).join(", ")}, but ${requirement.path} is ${requirement.architecture}, which runs ${platform}`,
-      fix: `add "${platform}" to ${input.platformsPath}, leave the list out, or change ${requirement.path}`,
-    }));
+function checkMissing(check: Checker, input: PlanInput, listed: ReadonlySet<string>): void {
+  const list = input.platformsPath;
+  for (const { path, architecture } of input.requirements) {
+    const platform = platformOf(architecture);
+    if (listed.has(platform)) continue;
+    check.add(
+      list,
+      `holds ${sortPlatforms(listed).join(", ")}, but ${path} is ${architecture}, which runs ${platform}`,
+      `add "${platform}" to ${list}, leave the list out, or change ${path}`,
+    );
+  }
 }

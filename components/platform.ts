@@ -49,7 +49,8 @@ export const spellings: Readonly<Record<Architecture, Spellings>> = {
 export const architectures: readonly Architecture[] = Object.values(Architecture);
 
 /** The architecture that a spelling of any of these systems means, or undefined. */
-export function parseArchitecture(spelling: string): Architecture | undefined {
+export function parseArchitecture(spelling: unknown): Architecture | undefined {
+  if (typeof spelling !== "string") return undefined;
   const platform = normalisePlatform(spelling.includes("/") ? spelling : `linux/${spelling}`);
   const node = architectures.find((architecture) => spellings[architecture].node === spelling);
   return (
@@ -62,8 +63,7 @@ export function parseArchitecture(spelling: string): Architecture | undefined {
  * target's own check reports.
  */
 export function statedArchitecture(args: { architecture?: unknown }): Architecture | undefined {
-  const given = args.architecture ?? Architecture.X86_64;
-  return typeof given === "string" ? parseArchitecture(given) : undefined;
+  return parseArchitecture(args.architecture ?? Architecture.X86_64);
 }
 
 /** The platform that a machine of this architecture runs natively. */
@@ -132,6 +132,14 @@ function normaliseArchitecture(architecture: string, variant: string): [string, 
     default:
       return [architecture, variant];
   }
+}
+
+/** The value that a map by platforms has for one, in whatever spelling. */
+export function valueFor<T>(
+  platform: string,
+  values: Readonly<Record<string, T>> = {},
+): T | undefined {
+  return Object.entries(values).find(([key]) => normalisePlatform(key) === platform)?.[1];
 }
 
 /** Sorted and without duplicates: the provider compares platforms in order. */

@@ -40,13 +40,9 @@ export function uniqueName(
   return `${kind} ${name}${within.length === 0 ? "" : ` (${within.join(", ")})`}`;
 }
 
-/** How the user reaches a field: `image.context` in an App, `context` in an Image alone. */
-export function fieldPath(
-  parent: pulumi.Resource | undefined,
-  part: string,
-  field: string,
-): string {
-  return isApp(parent) ? `${part}.${field}` : field;
+/** How the user reaches a component's arguments: as `image` in an App; empty for an Image alone. */
+export function partPath(parent: pulumi.Resource | undefined, part: string): string {
+  return isApp(parent) ? part : "";
 }
 
 function isApp(parent: pulumi.Resource | undefined): boolean {

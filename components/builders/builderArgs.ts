@@ -54,14 +54,3 @@ export interface BuilderArgs {
    */
   installEmulators?: boolean;
 }
-
-/** Every field of BuilderArgs, and whether it means something only where a builder is made. A missing one fails to compile. */
-export const builderFields: Readonly<Record<keyof BuilderArgs, "always" | "making">> = {
-  name: "always",
-  driver: "always",
-  endpoint: "making",
-  tls: "making",
-  driverOptions: "making",
-  config: "making",
-  installEmulators: "always",
-};

@@ -1,10 +1,20 @@
 import { existsSync, statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import { type Checker, isFields } from "../check";
+import { type Checker, type Fields, isFields } from "../check";
 import { show } from "../errors";
-import { BuilderDriver, builderFields } from "./builderArgs";
+import { type BuilderArgs, BuilderDriver } from "./builderArgs";
 
-type Fields = Record<string, unknown>;
+/** Every field of BuilderArgs, and whether it means something only where a builder is made. A missing one fails to compile. */
+const builderFields: Readonly<Record<keyof BuilderArgs, "always" | "making">> = {
+  name: "always",
+  driver: "always",
+  endpoint: "making",
+  tls: "making",
+  driverOptions: "making",
+  config: "making",
+  installEmulators: "always",
+};
+
 const name = "a name that `docker buildx ls` shows";
 
 /** Everything wrong with one builder's arguments that can be told without asking anybody. */
@@ -46,8 +56,8 @@ export function checkSameBuilders(check: Checker, builders: Fields, path: string
 const grammar = /^[a-zA-Z][a-zA-Z0-9._-]*$/;
 
 function checkName(check: Checker, builder: Fields, path: string): void {
-  if (builder.name === undefined) check.add(path, "is missing", `write ${name}`);
-  if (!checkText(check, builder.name, path, name)) return;
+  check.present(builder.name, path, `write ${name}`);
+  if (!check.plainText(builder.name, path, name)) return;
   if (!grammar.test(builder.name)) {
     check.add(
       path,
@@ -142,7 +152,7 @@ function checkEndpoint(
   schemes: readonly string[],
   example: string,
 ): string | undefined {
-  if (!checkText(check, value, path, example)) return undefined;
+  if (!check.plainText(value, path, example)) return undefined;
   const [scheme, rest] = value.split(/:\/\/(.*)/s) as [string, string?];
   // A password isn't shown.
   const shown = show(value.replace(/:\/\/[^/]*@/, "://…@"));
@@ -165,7 +175,7 @@ function checkTls(check: Checker, builder: Fields, path: string, scheme: string 
       `means nothing for ${scheme}://`,
       "remove it, or write an endpoint tcp://host:1234",
     );
-  if (tls.ca === undefined) check.add(`${at}.ca`, "is missing", "name the authority's PEM file");
+  check.present(tls.ca, `${at}.ca`, "name the authority's PEM file");
   for (const field of ["ca", "certificate", "key"]) checkFile(check, tls[field], `${at}.${field}`);
   for (const [one, other] of [
     ["certificate", "key"],
@@ -174,7 +184,7 @@ function checkTls(check: Checker, builder: Fields, path: string, scheme: string 
     if (tls[one] === undefined && tls[other] !== undefined)
       check.add(`${at}.${one}`, `is missing next to ${at}.${other}`, "name its PEM file");
   }
-  checkText(check, tls.serverName, `${at}.serverName`, `"buildkit.example.com"`);
+  check.plainText(tls.serverName, `${at}.serverName`, `"buildkit.example.com"`);
 }
 
 /** What `tls` says of a remote builder in words of its own. */
@@ -194,12 +204,7 @@ function checkOptions(check: Checker, options: unknown, path: string): void {
 }
 
 function checkFile(check: Checker, value: unknown, path: string): void {
-  if (!checkText(check, value, path, "the path of a file")) return;
+  if (!check.plainText(value, path, "the path of a file")) return;
   if (existsSync(value) && statSync(value).isFile()) return;
   check.add(path, `there is no file ${show(value)}`, "write its path, relative to the program");
-}
-
-/** A text that is known now: the preflight has no other. */
-function checkText(check: Checker, value: unknown, path: string, example: string): value is string {
-  return check.plain(value, path) && check.text(value, path, example);
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseObject, slurp } from "../registry/attempt";
+import { attempt, parseObject, slurp } from "../registry/attempt";
 import { dockerFolder } from "../registry/credentials";
 
 /** Something that the preflight made on this machine or on an engine, for `removeCreated`. */
@@ -46,13 +46,7 @@ export function forget(one: Created): void {
 
 /** Everything that was made and not removed yet. */
 export function remembered(): Created[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder());
-  } catch {
-    return [];
-  }
-  return names
+  return (attempt(() => readdirSync(folder())) ?? [])
     .filter((name) => name.endsWith(".json"))
     .sort()
     .flatMap((name) => {

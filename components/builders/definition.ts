@@ -32,9 +32,12 @@ function field(key: string, value: string): string {
 }
 
 /** Driver and endpoint in words: `remote at tcp://10.0.0.5:1234`. */
-export function inWords(driver: string | undefined, endpoints: readonly string[]): string {
-  const at = endpoints.length === 0 ? "" : ` at ${endpoints.join(", ")}`;
-  return `${driver || "docker"}${at}`;
+export function inWords(
+  driver: string | undefined,
+  endpoints: readonly (string | undefined)[],
+): string {
+  const at = endpoints.filter(Boolean).join(", ");
+  return `${driver || "docker"}${at && ` at ${at}`}`;
 }
 
 /** In which way a builder that is there isn't the one that is stated; undefined where it is, or nothing is stated. */
@@ -45,6 +48,6 @@ export function difference(facts: BuilderFacts, builder: BuilderArgs): string | 
   const wanted = builder.endpoint === "default" ? undefined : builder.endpoint;
   const same = wanted === undefined || facts.endpoints.includes(wanted);
   if (facts.driver === builder.driver && same) return undefined;
-  const stated = inWords(builder.driver, wanted === undefined ? [] : [wanted]);
+  const stated = inWords(builder.driver, [wanted]);
   return `is there already as ${inWords(facts.driver, facts.endpoints)}, and stated as ${stated}`;
 }

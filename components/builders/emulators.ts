@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import type { BuilderArgs } from "./builderArgs";
 import { remember } from "./created";
 import { docker, run } from "../command";
 import { type EnsurePlace, oneAtATime } from "./ensure";
 import { type BuilderFacts, inspectBuilder } from "./facts";
+import { slurp } from "../registry/attempt";
 
 type Ready = Extract<BuilderFacts, { state: "ready" }>;
 
@@ -119,10 +119,5 @@ async function isThisMachine(facts: Ready, engine: string[] | undefined): Promis
   return host.stdout.trim().startsWith("unix://");
 }
 
-function isRegistered(name: string): boolean {
-  try {
-    return readFileSync(`/proc/sys/fs/binfmt_misc/${name}`, "utf8").startsWith("enabled");
-  } catch {
-    return false;
-  }
-}
+const isRegistered = (name: string): boolean =>
+  slurp(`/proc/sys/fs/binfmt_misc/${name}`).startsWith("enabled");

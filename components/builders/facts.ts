@@ -90,6 +90,10 @@ const ancestors: Readonly<Record<string, readonly string[]>> = {
   arm64: ["arm"],
 };
 
+/** How a builder that offers a platform runs its steps. */
+export const manner = (platform: string, own: readonly string[]): string =>
+  isNative(platform, own) ? "natively" : "emulated by QEMU";
+
 /** Whether one of the builder's nodes runs this platform's steps natively, by the nodes' own platforms. */
 export function isNative(platform: string, own: readonly string[]): boolean {
   const architecture = (text: string) => text.split("/")[1] ?? "";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { docker, enginePlatform } from "../command";
 import { emulatorCommand } from "../builders/emulators";
-import { type BuilderFacts, inspectBuilder, isNative } from "../builders/facts";
+import { type BuilderFacts, inspectBuilder, manner } from "../builders/facts";
 import { explain } from "../image/explain";
 import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
@@ -22,6 +22,9 @@ interface Finding {
   readonly what: string;
   readonly fix?: string;
 }
+
+const good = (what: string): Finding => ({ what });
+const wrong = (what: string, fix: string): Finding => ({ what, fix });
 
 /** The platforms that the architectures of AWS and most hosts need. */
 const usual = ["linux/amd64", "linux/arm64"];
@@ -49,72 +52,63 @@ export async function doctor(
 }
 
 async function machine(): Promise<Finding[]> {
-  const found: Finding[] = [
-    { what: `Node ${process.version} on ${process.platform}/${process.arch}` },
-  ];
+  const node = good(`Node ${process.version} on ${process.platform}/${process.arch}`);
   const client = await docker(["--version"], 5000);
-  if (!client.ok)
-    return [
-      ...found,
-      {
-        what: "there is no docker client here",
-        fix: "install Docker, or its client with the buildx plugin",
-      },
-    ];
-  found.push({ what: client.stdout.trim() });
+  if (!client.ok) {
+    const fix = "install Docker, or its client with the buildx plugin";
+    return [node, wrong("there is no docker client here", fix)];
+  }
   const buildx = await docker(["buildx", "version"], 5000);
-  found.push(
-    buildx.ok
-      ? { what: `buildx ${buildx.stdout.trim().split(" ")[1] ?? ""}` }
-      : {
-          what: "Docker's client lacks buildx",
-          fix: "install the docker-buildx plugin (https://docs.docker.com/build/install-buildx/)",
-        },
-  );
   const { platform } = await enginePlatform(5000);
   // Builds and pushes need none.
-  found.push({
-    what:
-      platform !== undefined
-        ? `a container engine for ${platform}: targets \`host\`, \`load\` and verify.depth "run" work here`
-        : `no container engine answers: \`host\`, \`load\` and verify.depth "run" need one, builds don't`,
-  });
-  return found;
+  const engine =
+    platform !== undefined
+      ? `a container engine for ${platform}: targets \`host\`, \`load\` and verify.depth "run" work here`
+      : `no container engine answers: \`host\`, \`load\` and verify.depth "run" need one, builds don't`;
+  return [
+    node,
+    good(client.stdout.trim()),
+    buildx.ok
+      ? good(`buildx ${buildx.stdout.trim().split(" ")[1] ?? ""}`)
+      : wrong(
+          "Docker's client lacks buildx",
+          "install the docker-buildx plugin (https://docs.docker.com/build/install-buildx/)",
+        ),
+    good(engine),
+  ];
 }
 
 function builderFindings(facts: BuilderFacts): Finding[] {
   const create = `write builder: { name: "multi", driver: "docker-container" }, and the first \`pulumi up\` makes it`;
   switch (facts.state) {
     case "unknown":
-      return [{ what: `the builder can't be asked (${facts.detail})`, fix: "see to the above" }];
+      return [wrong(`the builder can't be asked (${facts.detail})`, "see to the above")];
     case "missing":
-      return [{ what: `there is no builder "${facts.name}"`, fix: create }];
+      return [wrong(`there is no builder "${facts.name}"`, create)];
     case "unreachable":
       return [
-        {
-          what: `builder "${facts.name}" doesn't answer at ${facts.endpoints.join(", ")} (${facts.detail})`,
-          fix: "start it, or name another with --builder",
-        },
+        wrong(
+          `builder "${facts.name}" doesn't answer at ${facts.endpoints.join(", ")} (${facts.detail})`,
+          "start it, or name another with --builder",
+        ),
       ];
     case "stopped":
-      return [{ what: `builder "${facts.name}" isn't running; the first build starts it` }];
+      return [good(`builder "${facts.name}" isn't running; the first build starts it`)];
     case "ready":
       if (facts.driver === "docker")
         return [
-          {
-            what: `builder "${facts.name}" has the docker driver, which can't push images of several platforms`,
-            fix: create,
-          },
+          wrong(
+            `builder "${facts.name}" has the docker driver, which can't push images of several platforms`,
+            create,
+          ),
         ];
       return usual.map((platform) =>
         facts.platforms.includes(platform)
-          ? {
-              what: `builder "${facts.name}" builds ${platform} ${isNative(platform, facts.own) ? "natively" : "emulated by QEMU"}`,
-            }
-          : {
-              what: `builder "${facts.name}" doesn't build ${platform}`,
-              fix: `write installEmulators: true, or register QEMU on its machine: ${emulatorCommand(platform)}`,
-            },
+          ? good(`builder "${facts.name}" builds ${platform} ${manner(platform, facts.own)}`)
+          : wrong(
+              `builder "${facts.name}" doesn't build ${platform}`,
+              `write installEmulators: true, or register QEMU on its machine: ${emulatorCommand(platform)}`,
+            ),
       );
   }
 }
@@ -130,14 +124,11 @@ async function registryFindings(
   const { tag, digest } = parsed.ok ? parsed.reference : {};
   if (!parsed.ok || tag !== undefined || digest !== undefined) {
     const why = parsed.ok ? "holds a tag or a digest" : parsed.error;
-    return [{ what: `${repository}: ${why}`, fix: "write for example ghcr.io/team/web" }];
+    return [wrong(`${repository}: ${why}`, "write for example ghcr.io/team/web")];
   }
   if (facts.state !== "ready" || facts.driver === "docker")
     return [
-      {
-        what: `${repository} wasn't tried: no builder pushes to it`,
-        fix: "see to the builder first",
-      },
+      wrong(`${repository} wasn't tried: no builder pushes to it`, "see to the builder first"),
     ];
   const { registry } = parsed.reference;
   const { username = "", password } = access;
@@ -148,25 +139,22 @@ async function registryFindings(
     const lost = usual.filter((platform) => !platforms.includes(platform));
     if (lost.length === 0)
       return [
-        { what: `${repository} takes indexes, and these credentials push to it and read from it` },
+        good(`${repository} takes indexes, and these credentials push to it and read from it`),
       ];
     return [
-      {
-        what: `${repository} accepted an index and dropped ${lost.join(" and ")} from it`,
-        fix: "take another registry, or one platform with image.index: false",
-      },
+      wrong(
+        `${repository} accepted an index and dropped ${lost.join(" and ")} from it`,
+        "take another registry, or one platform with image.index: false",
+      ),
     ];
   } catch (error) {
     const raw = (error as Error).message;
-    const place = {
-      subject: "the index",
-      builder,
-      registry,
-      path: (field: string) => `image.${field}`,
-    };
-    const credentials = password === undefined ? "stored" : "given";
-    const reason = explain(raw, { ...place, credentials });
-    return [{ what: `${repository}: ${raw}`, fix: reason ?? "see the line above" }];
+    const reason = explain(raw, {
+      ...{ subject: "the index", builder, registry },
+      path: (field) => `image.${field}`,
+      credentials: password === undefined ? "stored" : "given",
+    });
+    return [wrong(`${repository}: ${raw}`, reason ?? "see the line above")];
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Access } from "../registry/client";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
 import type { Held, HeldImage } from "../verification/inspect";
 
 /** What is shown, and how. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isRemoteContext } from "../image/imageProblems";
+import { attempt } from "../registry/attempt";
 import { adviseEmulated } from "./advice";
 import { type Access, type AskPlatforms, baseImagesOf, checkBaseImages } from "./baseImages";
 import { checkStages, type Finding } from "./check";
@@ -75,9 +76,5 @@ function sourceOf(request: DockerfileRequest): { name: string; text: string } | 
   if (inline !== undefined) return { name: path("dockerfileInline"), text: inline };
   if (context === undefined || isRemoteContext(context)) return undefined;
   const name = location ?? join(context, "Dockerfile");
-  try {
-    return { name, text: readFileSync(name, "utf8") };
-  } catch {
-    return undefined;
-  }
+  return attempt(() => ({ name, text: readFileSync(name, "utf8") }));
 }

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { parseReference } from "../registry/reference";
+import { registryIn } from "../registry/reference";
 import type { Access } from "./baseImages";
 import { adviseDockerfile, checkDockerfile, type DockerfileRequest } from "./dockerfile";
 
@@ -79,12 +79,8 @@ function known(value: unknown): string | undefined {
 async function accessOf(inputs: BuildInputs): Promise<Access> {
   const registries = await plainly(inputs?.registries);
   const given = (Array.isArray(registries) ? registries : []) as Record<string, unknown>[];
-  const hostOf = (address: unknown) => {
-    const parsed = parseReference(`${String(address)}/any`);
-    return parsed.ok ? parsed.reference.registry : undefined;
-  };
   return (registry) => {
-    const entry = given.find(({ address }) => hostOf(address) === registry);
+    const entry = given.find(({ address }) => registryIn(`${String(address)}/any`) === registry);
     const [username, password] = [known(entry?.username), known(entry?.password)];
     return password === undefined ? undefined : { username, password };
   };

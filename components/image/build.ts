@@ -3,87 +3,70 @@ import * as pulumi from "@pulumi/pulumi";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { ensureBuilder } from "../builders/ensure";
 import { beforeChange } from "../hooks";
-import { normalisePlatform, platformSlug } from "../platform";
+import { platformSlug, valueFor } from "../platform";
 import { scopedName } from "../scope";
-import { type Built, onceKnown } from "./built";
-import type { Buildx } from "./buildx";
+import { type Built, type Making, onceKnown } from "./built";
+import { type Buildx, buildx } from "./buildx";
 import { cacheTag } from "./cache";
 import { CacheMode, type ImageArgs } from "./imageArgs";
 import {
   dockerfileOf,
   exportOf,
+  mapValues,
   ownRegistry,
   pullRegistries,
   relativeContext,
   relativePath,
   repositoryOf,
-  secretValues,
 } from "./inputs";
-import { buildx, join, type Making, preflightArgs } from "./join";
-import { buildHooks, type PreflightArgs } from "./preflight";
+import { join } from "./join";
+import { buildHooks } from "./preflight";
 
 /** One docker-build Image for each platform, joined. */
 export function build(making: Making): Built {
   const { args, plan } = making;
   const repository = repositoryOf(args);
-  const preflight = preflightArgs(making);
-  const resources = new Map(
-    plan.platforms.map((platform) => [
-      platform,
-      platformImage(making, platform, repository, preflight),
-    ]),
-  );
-  const each = (value: (resource: dockerBuild.Image) => pulumi.Output<string>) =>
-    new Map([...resources].map(([platform, resource]) => [platform, value(resource)]));
-  const digests = each(({ digest }) => onceKnown(digest));
+  const images = plan.platforms.map((platform) => platformImage(making, platform, repository));
+  const digests = new Map(plan.platforms.map((one, at) => [one, onceKnown(images[at]!.digest)]));
   const sources = new Map(
-    [...digests].map(([platform, digest]) => [
-      platform,
-      pulumi.interpolate`${repository}@${digest}`,
-    ]),
+    [...digests].map(([one, digest]) => [one, pulumi.interpolate`${repository}@${digest}`]),
   );
   const plain = args.attestations?.provenance !== true;
   const sboms =
     args.attestations?.sbom === true
-      ? [...sources].map(([platform, source]) => sbom(making, platform, source, preflight))
+      ? [...sources].map(([platform, source]) => sbom(making, platform, source))
       : [];
   const attached = sboms.map(({ digest }) => pulumi.interpolate`${repository}@${digest}`);
-  const made = [...resources.values(), ...sboms];
-  return join(making, { sources, digests, plain, attached, resources: made }, preflight);
+  const made = [...images, ...sboms];
+  return join(making, { sources, digests, plain, attached, resources: made });
 }
 
 /** The SBOM of one platform's image: the provider's own builds make none, and its other input takes none for Docker's client. */
-function sbom(
-  making: Making,
-  platform: string,
-  source: pulumi.Output<string>,
-  preflight: PreflightArgs,
-): Buildx {
-  const { image, name, args } = making;
+function sbom(making: Making, platform: string, source: pulumi.Output<string>): Buildx {
+  const { image, name, args, id, path } = making;
   const [builder, field] = builderOf(args, platform);
   // On another machine than the one that built the image, a builder of ours may not be there yet.
   const say = (text: string) => pulumi.log.info(text, image);
-  const place = { path: preflight.path(field), preview: false, say };
-  const hook = `builder for the SBOM of ${preflight.id} (${platform})`;
+  const place = { path: path(field), preview: false, say };
+  const hook = `builder for the SBOM of ${id} (${platform})`;
   const hooks = beforeChange(hook, async () => void (await ensureBuilder(builder, place)), false);
   const scan = { platform, builder: builder?.name, generator: args.attestations?.sbomGenerator };
   const own = `${name}-${platformSlug(platform)}-sbom`;
-  return buildx(making, own, { source, scan }, preflight, args.pullCredentials, hooks);
+  return buildx(making, own, { source, scan }, args.pullCredentials, hooks);
 }
 
 /** The builder of a platform, and the field that names it. */
 function builderOf(args: ImageArgs, platform: string): [BuilderArgs | undefined, string] {
-  const builders = Object.entries(args.builders ?? {});
-  const own = builders.find(([spelling]) => normalisePlatform(spelling) === platform)?.[1];
+  const own = valueFor(platform, args.builders);
   return own === undefined ? [args.builder, "builder"] : [own, `builders["${platform}"]`];
 }
 
 function platformImage(
-  { image, name, args, parent }: Making,
+  making: Making,
   platform: string,
   repository: pulumi.Output<string>,
-  preflight: PreflightArgs,
 ): dockerBuild.Image {
+  const { image, name, args, parent, path } = making;
   const [builder, field] = builderOf(args, platform);
   const cacheRef = pulumi.interpolate`${repository}:${cacheTag(scopedName(name, parent), pulumi.getStack(), platform)}`;
   const cached = args.cache?.enabled ?? true;
@@ -95,12 +78,7 @@ function platformImage(
       context: {
         location: relativeContext(args.context!),
         ...(args.namedContexts && {
-          named: Object.fromEntries(
-            Object.entries(args.namedContexts).map(([key, location]) => [
-              key,
-              { location: relativeContext(location) },
-            ]),
-          ),
+          named: mapValues(args.namedContexts, (text) => ({ location: relativeContext(text) })),
         }),
       },
       ...dockerfileOf(args),
@@ -108,7 +86,7 @@ function platformImage(
         ...args.buildArgs,
         ...(epoch !== undefined && { SOURCE_DATE_EPOCH: pulumi.output(epoch).apply(String) }),
       },
-      ...(args.secrets && { secrets: secretValues(args.secrets) }),
+      ...(args.secrets && { secrets: mapValues(args.secrets, (value) => pulumi.secret(value)) }),
       ssh: args.ssh?.map(({ paths, ...rest }) => ({ ...rest, paths: paths?.map(relativePath) })),
       target: args.target,
       labels: args.labels,
@@ -146,7 +124,7 @@ function platformImage(
       parent: image,
       // What was released may still run somewhere, and by digest it may be somebody else's too.
       retainOnDelete: true,
-      hooks: buildHooks(preflight, platform, builder, preflight.path(field)),
+      hooks: buildHooks(making, platform, builder, path(field)),
     },
   );
 }

@@ -5,23 +5,20 @@
  * stdout; what goes wrong is on stderr, with exit 1.
  */
 import { join } from "node:path";
-import type * as pulumi from "@pulumi/pulumi";
 import { docker, type Surroundings } from "../command";
 import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
 import { masked } from "../registry/credentials";
 import { type DockerSettings, type Login, useLogins } from "../registry/dockerConfig";
 import { inspect } from "../verification/inspect";
-import type { BuildxArgs } from "./buildx";
+import type { BuildxSettings } from "./buildx";
 import { explain } from "./explain";
 
 /** How long it may take, in milliseconds. */
 const limit = 60 * 60_000;
 
-type Settings = pulumi.Unwrap<Omit<BuildxArgs, "logins">>;
-
 export async function main(): Promise<void> {
-  const settings = JSON.parse(process.env.MULTIARCH_BUILDX!) as Settings;
+  const settings = JSON.parse(process.env.MULTIARCH_BUILDX!) as BuildxSettings;
   const { name, path, source, target, scan } = settings;
   const given = JSON.parse(process.env.MULTIARCH_LOGINS!) as Partial<Login>[];
   const logins = given.filter(
@@ -72,7 +69,7 @@ async function buildx(args: readonly string[], surroundings: Surroundings): Prom
 /** Pushes an index of the image and its SBOM, and gives its digest. */
 async function attest(
   source: string,
-  { platform, builder, generator }: NonNullable<Settings["scan"]>,
+  { platform, builder, generator }: NonNullable<BuildxSettings["scan"]>,
   client: DockerSettings,
   access: Access | undefined,
 ): Promise<string> {
@@ -106,7 +103,7 @@ async function attest(
 }
 
 /** What is said where it is the scanner that can't be pulled, which no field of the image's own build names. */
-function lacksScanner(raw: string, { path, scan }: Settings): string | undefined {
+function lacksScanner(raw: string, { path, scan }: BuildxSettings): string | undefined {
   const image = scan?.generator ?? "docker.io/docker/buildkit-syft-scanner";
   if (!scan || !raw.includes(`source metadata for ${image}`)) return undefined;
   return (

@@ -1,15 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import { normalisePlatform } from "../platform";
+import { once } from "../nodeProgram";
+import { valueFor } from "../platform";
 import { ecrAccess } from "../registry/ecrAccess";
-import { fieldPath, uniqueName } from "../scope";
-import { Gate } from "../verification/gate";
+import { makeGate } from "../verification/gate";
 import { watchPresence } from "../verification/presence";
-import { type Built, digestOf, fromReport, imagesIn } from "./built";
-import type { Login } from "./buildx";
+import { type Built, digestOf, fromReport, imagesIn, type Making } from "./built";
+import { buildx, type Login } from "./buildx";
 import { contentTag } from "./cache";
 import type { ImageArgs } from "./imageArgs";
 import { repositoryOf } from "./inputs";
-import { buildx, join, type Making, preflightArgs } from "./join";
+import { join } from "./join";
 
 /** A finished image: what it holds is what the gate saw. */
 export function take(making: Making): Built {
@@ -18,13 +18,10 @@ export function take(making: Making): Built {
 
 /** Images that were built elsewhere for each platform, joined. Each may be an index that holds attestations too. */
 export function joinSources(making: Making): Built {
-  const given = new Map(
-    Object.entries(making.args.sources!).map(([spelling, ref]) => [
-      normalisePlatform(spelling)!,
-      pulumi.output(ref),
-    ]),
+  const { args, plan } = making;
+  const sources = new Map(
+    plan.platforms.map((one) => [one, pulumi.output(valueFor(one, args.sources)!)]),
   );
-  const sources = new Map(making.plan.platforms.map((one) => [one, given.get(one)!]));
   const digests = new Map([...sources].map(([platform, ref]) => [platform, ref.apply(digestOf)]));
   return join(making, { sources, digests, plain: false, resources: [] });
 }
@@ -32,23 +29,22 @@ export function joinSources(making: Making): Built {
 /** A finished image, copied with all that its index holds. */
 export function copy(making: Making): Built {
   const { name, args } = making;
-  const preflight = preflightArgs(making);
   const repository = repositoryOf(args);
   const source = pulumi.output(args.copyOf!);
   const digest = source.apply(digestOf);
   const tag = digest.apply((text) => contentTag({ copy: text }));
   const target = (text: pulumi.Input<string>) => pulumi.interpolate`${repository}:${text}`;
   const first = { source, target: target(tag) };
-  const made = buildx(making, `${name}-copied`, first, preflight, logins(making));
+  const made = buildx(making, `${name}-copied`, first, logins(making));
   const built = verified(
     making,
-    made.passed(pulumi.interpolate`${repository}@${digest}`),
+    once(pulumi.interpolate`${repository}@${digest}`, made),
     "copyOf",
     made.urn.apply((urn) => `pulumi up --replace '${urn}'`),
   );
   for (const text of args.tags ?? []) {
     const moved = { source: built.imageUri, target: target(text) };
-    buildx(making, `${name}:${text}-copied`, moved, preflight);
+    buildx(making, `${name}:${text}-copied`, moved);
   }
   return { ...built, sources: [built.imageUri] };
 }
@@ -61,38 +57,19 @@ function logins({ image, args }: Making): Login[] {
 }
 
 function verified(
-  { image, name, args, plan, parent, access }: Making,
+  making: Making,
   reference: pulumi.Output<string>,
   field: keyof ImageArgs,
   rebuild: pulumi.Input<string>,
 ): Built {
-  const gate = new Gate(
-    `${name}-verified`,
-    {
-      name: `${uniqueName(name, parent)}: ${fieldPath(parent, "image", field)}`,
-      verifyPath: fieldPath(parent, "image", "verify"),
-      reference,
-      requiredBy: plan.requiredBy,
-      verify: args.verify,
-      ...access,
-    },
-    { parent: image },
-  );
+  const gate = makeGate(making, `${making.id}: ${making.path(field)}`, reference);
   const imageUri = gate.report.apply((report) => report.reference);
   const images = imagesIn(gate);
-  const deployed = new Map<string, pulumi.Output<string>>();
-  watchPresence(image, {
-    index: imageUri,
-    deployed,
-    access,
-    rebuild: { index: rebuild, deployed: rebuild },
-  });
+  watchPresence(making, imageUri, { index: rebuild, deployed: rebuild });
   return {
     imageUri,
     platforms: images.apply((all) => all.map((one) => one.platform)),
     images,
-    deployed,
-    access,
-    refs: new Map(plan.platforms.map((one) => [one, fromReport(gate, one)])),
+    refs: new Map(making.plan.platforms.map((one) => [one, fromReport(gate, one)])),
   };
 }

@@ -1,16 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../announcement";
+import { under } from "../check";
+import { watchDockerfile } from "../dockerfile/watch";
 import { normalisePlatform } from "../platform";
 import { keepLocal } from "../outputs/local";
 import { refuse } from "../refuse";
-import { fieldPath } from "../scope";
+import { partPath, uniqueName } from "../scope";
 import { build } from "./build";
-import { type Built, builtBy, digestOf, type PlatformImage } from "./built";
+import { type Built, builtBy, digestOf, type Making, type PlatformImage } from "./built";
 import { copy, joinSources, take } from "./finished";
-import { type ImageArgs, type ImageOrigin, originOf, planImage } from "./imageArgs";
+import type { ImageArgs } from "./imageArgs";
 import { imageProblems, plannedProblems } from "./imageProblems";
 import { accessTo, placed, recordedArgs } from "./inputs";
-import type { Making } from "./join";
+import { type ImageOrigin, originOf, planImage } from "./origin";
 
 export type { PlatformImage } from "./built";
 
@@ -46,19 +48,21 @@ export class Image extends pulumi.ComponentResource {
     const recorded = recordedArgs(args, plan);
     super("multiarch:index:Image", name, recorded, announced("image", name, recorded, opts));
     const whole = { ...args, registry: placed(args) };
-    const making = { image: this, name, args: whole, plan, parent: opts?.parent };
-    const built = made[originOf(args)]({ ...making, access: accessTo(whole, this) });
+    const path = under(partPath(opts?.parent, "image"));
+    const making: Making = {
+      ...{ image: this, name, args: whole, plan, path, parent: opts?.parent },
+      id: uniqueName(name, opts?.parent),
+      access: accessTo(whole, this),
+      deployed: new Map(),
+      dockerfile: watchDockerfile({
+        ...{ resource: this, path, requiredBy: plan.requiredBy },
+        strict: args.verify?.strict ?? false,
+      }),
+    };
+    const built = made[originOf(args)](making);
     const repositoryArn = args.repository && pulumi.output(args.repository.arn);
-    builtBy.set(this, { ...built, name, args: whole, parent: opts?.parent, repositoryArn });
-    keepLocal(this, {
-      load: args.load,
-      tarball: args.tarball,
-      imageUri: built.imageUri,
-      platforms: plan.platforms,
-      access: built.access,
-      name,
-      path: (field) => fieldPath(opts?.parent, "image", field),
-    });
+    builtBy.set(this, { ...making, ...built, repositoryArn });
+    keepLocal(making, built.imageUri);
     this.imageUri = built.imageUri;
     this.digest = built.imageUri.apply(digestOf);
     this.platforms = built.platforms;
@@ -73,13 +77,13 @@ export class Image extends pulumi.ComponentResource {
 
   /** The reference of one platform's image: what a target is given. Whoever uses it waits for the verification. */
   public platformRef(platform: string): pulumi.Output<string> {
-    const { name, parent, refs, deployed } = builtBy.get(this)!;
+    const { name, path, refs, deployed } = builtBy.get(this)!;
     const normalised = normalisePlatform(platform) ?? platform;
     const ref = refs.get(normalised);
     if (ref === undefined) {
       refuse(name, [
         {
-          path: fieldPath(parent, "image", "platforms"),
+          path: path("platforms"),
           what: `lacks ${JSON.stringify(platform)}, which is asked for; planned are ${[...refs.keys()].join(", ")}`,
           fix: "add it",
         },

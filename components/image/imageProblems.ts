@@ -1,13 +1,13 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Checker, isFields, isLater } from "../check";
-import type { Problem } from "../errors";
-import { show } from "../errors";
+import { type At, Checker, type Fields, isFields, isLater, under } from "../check";
+import { type Problem, show } from "../errors";
 import { normalisePlatform } from "../platform";
-import { BuildNetwork, Compression, imageFields, originOf } from "./imageArgs";
-import { checkOutput, checkReference, plannedOutputProblems } from "./outputProblems";
+import { BuildNetwork, Compression } from "./imageArgs";
+import { imageFields, originOf } from "./origin";
+import { checkOutput, checkReference, checkPlannedOutput } from "./outputProblems";
 import { checkBuilder, checkSameBuilders } from "../builders/builderProblems";
-import { parseReference } from "../registry/reference";
+import { registryIn } from "../registry/reference";
 import { checkPullCredentials, checkRegistry } from "./registryProblems";
 
 /** A context that BuildKit fetches by itself: a URL, or a Git address. */
@@ -22,7 +22,7 @@ export function isRemoteContext(location: string): boolean {
  */
 export function imageProblems(args: unknown, path: string, placed = false): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   if (args === undefined || args === null) {
     check.add(path || "args", "is missing", `write for example { context: "./app" }`);
     return check.problems;
@@ -49,9 +49,6 @@ export function imageProblems(args: unknown, path: string, placed = false): Prob
   checkPullCredentials(check, args, at);
   return check.problems;
 }
-
-export type At = (field: string) => string;
-type Fields = Record<string, unknown>;
 
 function checkFinished(check: Checker, args: Fields, at: At, origin: "ref" | "sources" | "copyOf") {
   if (origin === "sources") return checkSources(check, args, at);
@@ -99,20 +96,18 @@ function checkSameRegistry(check: Checker, args: Fields, at: At): void {
   if (!isFields(args.registry) || typeof args.ref !== "string") return;
   const address = args.registry.address ?? "docker.io";
   if (isLater(address)) return;
-  const [named, given] = [parseReference(args.ref), parseReference(`${address as string}/any`)];
-  if (args.registry.username === undefined || !named.ok || !given.ok) return;
-  if (named.reference.registry === given.reference.registry) return;
+  const [named, given] = [registryIn(args.ref), registryIn(`${address as string}/any`)];
+  if (args.registry.username === undefined || named === undefined || given === undefined) return;
+  if (named === given) return;
   check.add(
     at("registry"),
-    `holds credentials for ${given.reference.registry}, and ${at("ref")} lies in ${named.reference.registry}`,
+    `holds credentials for ${given}, and ${at("ref")} lies in ${named}`,
     `write ${at("registry")} for the registry of ${at("ref")}, or leave it out`,
   );
 }
 
 function checkSource(check: Checker, args: Fields, at: At): void {
-  if (args.context === undefined) {
-    check.add(at("context"), "is missing", `write the folder to build, for example "./app"`);
-  }
+  check.present(args.context, at("context"), `write the folder to build, for example "./app"`);
   if (args.dockerfile !== undefined && args.dockerfileInline !== undefined) {
     check.add(at("dockerfileInline"), `is given next to ${at("dockerfile")}`, "keep one of them");
   }
@@ -134,14 +129,16 @@ function checkSource(check: Checker, args: Fields, at: At): void {
         `there is no folder ${show(args.context)}`,
         "write its path relative to the Pulumi program",
       );
-    } else if (args.dockerfile === undefined && args.dockerfileInline === undefined) {
-      if (!isFile(join(args.context, "Dockerfile"))) {
-        check.add(
-          at("context"),
-          `${show(args.context)} holds no Dockerfile`,
-          `add one, or name it with ${at("dockerfile")} or ${at("dockerfileInline")}`,
-        );
-      }
+    } else if (
+      args.dockerfile === undefined &&
+      args.dockerfileInline === undefined &&
+      !isFile(join(args.context, "Dockerfile"))
+    ) {
+      check.add(
+        at("context"),
+        `${show(args.context)} holds no Dockerfile`,
+        `add one, or name it with ${at("dockerfile")} or ${at("dockerfileInline")}`,
+      );
     }
   }
   if (check.textMap(args.namedContexts, at("namedContexts"), `{ name: "./folder" }`)) {
@@ -169,8 +166,7 @@ function checkBuild(check: Checker, args: Fields, at: At): void {
   if (check.list(args.ssh, at("ssh"), `[{ id: "default" }]`)) {
     args.ssh.forEach((entry, index) => {
       if (!check.fields(entry, at(`ssh[${index}]`), ["id", "paths"])) return;
-      if (entry.id === undefined)
-        check.add(at(`ssh[${index}].id`), "is missing", `write "default"`);
+      check.present(entry.id, at(`ssh[${index}].id`), `write "default"`);
       check.text(entry.id, at(`ssh[${index}].id`), `"default"`);
       check.texts(entry.paths, at(`ssh[${index}].paths`), `"/home/me/.ssh/id_ed25519"`);
     });
@@ -182,14 +178,10 @@ function checkBuild(check: Checker, args: Fields, at: At): void {
     });
   }
   if (check.fields(args.reproducible, at("reproducible"), ["epoch"])) {
-    if (args.reproducible.epoch === undefined) {
-      check.add(
-        at("reproducible.epoch"),
-        "is missing",
-        "write seconds since 1970, such as the commit's time",
-      );
-    }
-    check.whole(args.reproducible.epoch, at("reproducible.epoch"), 0, 253402300799, "seconds");
+    const { epoch } = args.reproducible;
+    const fix = "write seconds since 1970, such as the commit's time";
+    check.present(epoch, at("reproducible.epoch"), fix);
+    check.whole(epoch, at("reproducible.epoch"), 0, 253402300799, "seconds");
   }
 }
 
@@ -230,48 +222,46 @@ export function plannedProblems(
   path: string,
   platforms: readonly string[],
 ): Problem[] {
-  return [
-    ...builderProblems(args, path, platforms),
-    ...sourceProblems(args, path, platforms),
-    ...plannedOutputProblems(args, path, platforms),
-  ];
-}
-
-/** What is joined is what is listed; without a list, the plan is made of the sources. */
-function sourceProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
-  if (!isFields(args) || originOf(args) !== "sources" || !isFields(args.sources)) return [];
-  if (args.platforms === undefined) return [];
-  const at = path === "" ? "sources" : `${path}.sources`;
-  const named = new Set(Object.keys(args.sources).map(normalisePlatform));
-  const lacking = platforms.filter((platform) => !named.has(platform));
-  const more = Object.keys(args.sources).filter((spelling) => {
-    const platform = normalisePlatform(spelling);
-    return platform !== undefined && platforms.length > 0 && !platforms.includes(platform);
-  });
-  return [
-    ...lacking.map((platform) => ({
-      path: at,
-      what: `names no image for ${platform}, which is planned`,
-      fix: `add "${platform}": "repository@sha256:…"`,
-    })),
-    ...more.map((spelling) => ({
-      path: `${at}["${spelling}"]`,
-      what: "is a platform that isn't planned",
-      fix: `remove it, or add it to ${path === "" ? "" : `${path}.`}platforms`,
-    })),
-  ];
+  const check = new Checker();
+  if (isFields(args)) {
+    checkPlannedBuilders(check, args, under(path), platforms);
+    checkPlannedSources(check, args, under(path), platforms);
+    checkPlannedOutput(check, args, under(path), platforms);
+  }
+  return check.problems;
 }
 
 /** Builders by platform must name every planned platform. */
-function builderProblems(args: unknown, path: string, platforms: readonly string[]): Problem[] {
-  if (!isFields(args) || !isFields(args.builders)) return [];
+function checkPlannedBuilders(check: Checker, args: Fields, at: At, platforms: readonly string[]) {
+  if (!isFields(args.builders)) return;
   const named = new Set(Object.keys(args.builders).map(normalisePlatform));
-  const at = path === "" ? "builders" : `${path}.builders`;
-  return platforms
-    .filter((platform) => !named.has(platform))
-    .map((platform) => ({
-      path: at,
-      what: `names no builder for ${platform}, which is planned`,
-      fix: `add "${platform}": { name: "a builder's name" }`,
-    }));
+  for (const platform of platforms.filter((one) => !named.has(one)))
+    check.add(
+      at("builders"),
+      `names no builder for ${platform}, which is planned`,
+      `add "${platform}": { name: "a builder's name" }`,
+    );
+}
+
+/** What is joined is what is listed; without a list, the plan is made of the sources. */
+function checkPlannedSources(check: Checker, args: Fields, at: At, platforms: readonly string[]) {
+  if (originOf(args) !== "sources" || !isFields(args.sources) || args.platforms === undefined)
+    return;
+  const spelt = Object.keys(args.sources);
+  const named = new Set(spelt.map(normalisePlatform));
+  for (const platform of platforms.filter((one) => !named.has(one)))
+    check.add(
+      at("sources"),
+      `names no image for ${platform}, which is planned`,
+      `add "${platform}": "repository@sha256:…"`,
+    );
+  for (const spelling of spelt) {
+    const platform = normalisePlatform(spelling);
+    if (platform === undefined || platforms.length === 0 || platforms.includes(platform)) continue;
+    check.add(
+      at(`sources["${spelling}"]`),
+      "is a platform that isn't planned",
+      `remove it, or add it to ${at("platforms")}`,
+    );
+  }
 }

@@ -5,7 +5,7 @@ import type { Plan } from "../plan";
 import { Compression, type ImageArgs, type RegistryArgs } from "./imageArgs";
 import { isRemoteContext } from "./imageProblems";
 import { ecrAccess } from "../registry/ecrAccess";
-import { parseReference, printReference } from "../registry/reference";
+import { parseReference, printReference, registryIn } from "../registry/reference";
 
 export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
   const { address, repository } = args.registry!;
@@ -81,8 +81,8 @@ function registryAccess(args: ImageArgs): RegistryAccess {
   const { address, username, password } = args.registry ?? {};
   if (args.ref === undefined || username === undefined) return { username, password };
   const same = pulumi.all([args.ref, address ?? "docker.io"]).apply(([ref, host]) => {
-    const [named, given] = [parseReference(ref), parseReference(`${host}/any`)];
-    return named.ok && given.ok && named.reference.registry === given.reference.registry;
+    const named = registryIn(ref);
+    return named !== undefined && named === registryIn(`${host}/any`);
   });
   const only = (value: pulumi.Input<string> | undefined) =>
     pulumi.all([same, value]).apply(([fits, text]) => (fits ? (text ?? "") : ""));
@@ -98,10 +98,8 @@ export function dockerfileOf(args: ImageArgs): {
   return {};
 }
 
-export function secretValues(secrets: Readonly<Record<string, pulumi.Input<string>>>) {
-  return Object.fromEntries(
-    Object.entries(secrets).map(([id, value]) => [id, pulumi.secret(value)]),
-  );
+export function mapValues<T, U>(values: Readonly<Record<string, T>>, map: (value: T) => U) {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value)]));
 }
 
 /** State is shared between machines and checkouts, so no path in it is absolute. */
@@ -133,18 +131,10 @@ export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
     reasons: undefined,
     repository: undefined,
     ...(builder && { builder: builder.name }),
-    ...(builders && {
-      builders: Object.fromEntries(
-        Object.entries(builders).map(([platform, { name }]) => [platform, name]),
-      ),
-    }),
+    ...(builders && { builders: mapValues(builders, ({ name }) => name) }),
     ...(context !== undefined && { context: relativeContext(context) }),
     ...(dockerfile !== undefined && { dockerfile: relativePath(dockerfile) }),
-    ...(namedContexts && {
-      namedContexts: Object.fromEntries(
-        Object.entries(namedContexts).map(([key, location]) => [key, relativeContext(location)]),
-      ),
-    }),
+    ...(namedContexts && { namedContexts: mapValues(namedContexts, relativeContext) }),
     ...(registry && { registry: { address: registry.address, repository: registry.repository } }),
     ...(ssh && { ssh: ssh.map((entry) => entry.id) }),
     ...(secrets && { secrets: Object.keys(secrets).sort() }),

@@ -1,28 +1,15 @@
 import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
-import { watchDockerfile } from "../dockerfile/watch";
-import { pathsOf, settled } from "../hooks";
-import type { Plan } from "../plan";
-import { fieldPath, uniqueName } from "../scope";
-import { Gate } from "../verification/gate";
-import { isMissing, watchPresence } from "../verification/presence";
-import { type Built, digestOf, fromReport, imagesIn } from "./built";
-import { Buildx, type BuildxArgs, type Login } from "./buildx";
-import { contentTag } from "./cache";
+import { once } from "../nodeProgram";
+import { scopedName } from "../scope";
+import { makeGate } from "../verification/gate";
+import { watchPresence } from "../verification/presence";
+import { type Built, builtBy, digestOf, fromReport, imagesIn, type Making } from "./built";
+import { buildx } from "./buildx";
+import { contentTag, liveTag } from "./cache";
 import type { Image } from "./image";
-import type { ImageArgs } from "./imageArgs";
-import { indexRegistry, type RegistryAccess, repositoryOf } from "./inputs";
-import { indexHooks, type PreflightArgs } from "./preflight";
-
-/** An image that is being made: whose it is, and what is known of it before any resource is. */
-export interface Making {
-  readonly image: Image;
-  readonly name: string;
-  readonly args: ImageArgs;
-  readonly plan: Plan;
-  readonly parent: pulumi.Resource | undefined;
-  readonly access: RegistryAccess;
-}
+import { indexRegistry, repositoryOf } from "./inputs";
+import { indexHooks } from "./preflight";
 
 /** The platform images that are joined. */
 export interface Parts {
@@ -37,38 +24,9 @@ export interface Parts {
   readonly resources: readonly Pick<pulumi.Resource, "urn">[];
 }
 
-/** What the hooks of an image's resources need to know. */
-export function preflightArgs({ image, name, args, plan, parent, access }: Making): PreflightArgs {
-  const path = (field: string) => fieldPath(parent, "image", field);
-  return {
-    id: uniqueName(name, parent),
-    resource: image,
-    path,
-    dockerfile: watchDockerfile({
-      resource: image,
-      path,
-      requiredBy: plan.requiredBy,
-      strict: args.verify?.strict ?? false,
-    }),
-    registry: repositoryOf(args).apply((text) => text.slice(0, text.indexOf("/"))),
-    credentials: args.repository
-      ? "aws"
-      : args.registry?.username === undefined
-        ? "stored"
-        : "given",
-    isMissing: (reference) => settled(isMissing(reference, access)),
-    published: {
-      ...pathsOf("buildArgs", args.buildArgs),
-      ...pathsOf("labels", args.labels),
-      dockerfileInline: args.dockerfileInline,
-      target: args.target,
-    },
-  };
-}
-
 /** One index of the platform images, one gate, and the tags for people. Without an index: the one image, tagged as it is. */
-export function join(making: Making, parts: Parts, preflight = preflightArgs(making)): Built {
-  const { image, name, args, plan, access } = making;
+export function join(making: Making, parts: Parts): Built {
+  const { name, args, plan, id } = making;
   const repository = repositoryOf(args);
   const { attached = [] } = parts;
   // The index holds once what several of them hold.
@@ -76,84 +34,69 @@ export function join(making: Making, parts: Parts, preflight = preflightArgs(mak
   const content = [...parts.digests, ...attached.entries()];
   const tag = pulumi.all(Object.fromEntries(content)).apply(contentTag);
   const tagged = (text: pulumi.Input<string>, key: string, of: pulumi.Output<string>[]) => {
-    if (args.index !== false) return indexOf(making, key, repository, text, of, preflight);
+    if (args.index !== false) {
+      const { urn, ref } = indexOf(making, key, text, of, { hooks: indexHooks(making, key) });
+      return { urn, reference: digestReference(ref) };
+    }
     const copy = { source: of[0]!, target: pulumi.interpolate`${repository}:${text}` };
-    return buildx(making, `${key}-copied`, copy, preflight);
+    const made = buildx(making, `${key}-copied`, copy);
+    return { urn: made.urn, reference: once(of[0]!, made) };
   };
 
   const root = tagged(tag, name, sources);
-  const reference = root instanceof Buildx ? root.passed(sources[0]!) : digestReference(root.ref);
-  const gate = new Gate(
-    `${name}-verified`,
-    {
-      name: preflight.id,
-      verifyPath: preflight.path("verify"),
-      reference,
-      requiredBy: plan.requiredBy,
-      verify: args.verify,
-      images: Object.fromEntries(parts.digests),
-      ...access,
-    },
-    { parent: image },
-  );
+  const { reference } = root;
+  const gate = makeGate(making, id, reference, Object.fromEntries(parts.digests));
   // A tag for people moves only to what was verified.
-  const verified = sources.map((source) => gate.passed(source));
+  const verified = sources.map((source) => once(source, gate));
   const moved = (args.tags ?? []).map((text) => tagged(text, `${name}:${text}`, verified));
   const rebuilt = [...parts.resources, root, ...moved];
   const again = pulumi
     .all(rebuilt.map(({ urn }) => urn))
     .apply((urns) => `pulumi up ${urns.map((urn) => `--replace '${urn}'`).join(" ")}`);
-  const rebuild = { index: again, deployed: parts.resources.length === 0 ? "" : again };
-  const deployed = new Map<string, pulumi.Output<string>>();
-  watchPresence(image, { index: reference, deployed, access, rebuild });
+  const deployed = parts.resources.length === 0 ? "" : again;
+  watchPresence(making, reference, { index: again, deployed });
   const refs = plan.platforms.map((platform, at): [string, pulumi.Output<string>] => [
     platform,
     parts.plain ? verified[at]! : fromReport(gate, platform),
   ]);
   return {
-    imageUri: gate.passed(reference),
-    deployed,
-    access,
+    imageUri: once(reference, gate),
     sources: verified,
-    platforms: gate.passed(pulumi.output([...plan.platforms])),
+    platforms: once([...plan.platforms], gate),
     images: imagesIn(gate),
     refs: new Map(refs),
   };
 }
 
+/** An index under a tag. Replaced with each release, and nothing is lost by it: `protect` is for what would be. */
 function indexOf(
   { image, args, access }: Making,
   name: string,
-  repository: pulumi.Output<string>,
   tag: pulumi.Input<string>,
   sources: pulumi.Output<string>[],
-  preflight: PreflightArgs,
+  opts: pulumi.CustomResourceOptions,
 ): dockerBuild.Index {
   return new dockerBuild.Index(
     name,
     {
-      tag: pulumi.interpolate`${repository}:${tag}`,
+      tag: pulumi.interpolate`${repositoryOf(args)}:${tag}`,
       sources,
       registry: indexRegistry(args, access),
     },
-    // Replaced with each release, and nothing is lost by it: `protect` is for what would be.
-    { parent: image, protect: false, retainOnDelete: true, hooks: indexHooks(preflight, name) },
+    { parent: image, protect: false, retainOnDelete: true, ...opts },
   );
 }
 
-/** What Docker's client makes of an image, with the credentials for others' registries and for the image's own. */
-export function buildx(
-  { image, args, access }: Making,
-  name: string,
-  what: Pick<BuildxArgs, "source" | "target" | "scan">,
-  preflight: PreflightArgs,
-  others: readonly Login[] = [],
-  hooks: pulumi.ResourceHookBinding = {},
-): Buildx {
-  const { username, password } = access;
-  const own = { address: args.registry!.address ?? "docker.io", username, password };
-  const common = { name: preflight.id, path: preflight.path(""), logins: [...others, own] };
-  return new Buildx(name, { ...what, ...common }, { parent: image, hooks });
+/**
+ * The tag `live-<project>-<app>-<stack>`, moved to a release once what runs it (`after`) is there: a lifecycle rule keeps what has it. For
+ * the registry's clean-up alone; nothing is deployed by it.
+ */
+export function markLive(image: Image, after: pulumi.Resource[]): void {
+  const built = builtBy.get(image)!;
+  const { name, parent, sources } = built;
+  if (sources === undefined) return;
+  const tag = liveTag(pulumi.getProject(), scopedName(name, parent), pulumi.getStack());
+  indexOf(built, `${name}-live`, tag, sources, { dependsOn: after });
 }
 
 /** `repository@sha256:…` of `repository:tag@sha256:…`. */

@@ -1,15 +1,11 @@
-import { type Checker, isFields } from "../check";
-import { type Problem, show } from "../errors";
+import { type At, type Checker, type Fields, isFields } from "../check";
+import { show } from "../errors";
 import { normalisePlatform } from "../platform";
-import { parseReference, type Reference } from "../registry/reference";
+import { parseReference, type Reference, tagPattern } from "../registry/reference";
 import { CacheMode, TarballFormat, VerifyDepth } from "./imageArgs";
-import type { At } from "./imageProblems";
-
-/** The grammar of a tag (OCI distribution specification). */
-const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** What is wrong with where the image goes and how it is verified, in so far as it can be told without the plan. */
-export function checkOutput(check: Checker, args: Record<string, unknown>, at: At): void {
+export function checkOutput(check: Checker, args: Fields, at: At): void {
   if (check.fields(args.cache, at("cache"), ["enabled", "mode", "from"])) {
     check.flag(args.cache.enabled, at("cache.enabled"));
     check.oneOf(args.cache.mode, at("cache.mode"), Object.values(CacheMode));
@@ -38,7 +34,7 @@ export function checkOutput(check: Checker, args: Record<string, unknown>, at: A
   checkLocal(check, args, at);
 }
 
-function checkAttestations(check: Checker, args: Record<string, unknown>, at: At): void {
+function checkAttestations(check: Checker, args: Fields, at: At): void {
   const generator = at("attestations.sbomGenerator");
   const known = ["provenance", "sbom", "sbomGenerator"];
   if (!check.fields(args.attestations, at("attestations"), known)) return;
@@ -88,8 +84,7 @@ function checkVerify(check: Checker, verify: unknown, at: At): void {
     verify.command.length === 0
   )
     check.add(at("verify.command"), "is empty", `write for example ["--version"]`);
-  if (check.plain(verify.seconds, at("verify.seconds")))
-    check.whole(verify.seconds, at("verify.seconds"), 1, 3600, "seconds");
+  check.plainWhole(verify.seconds, at("verify.seconds"), 1, 3600, "seconds");
   for (const field of ["command", "seconds"] as const) {
     if (verify[field] === undefined || verify.depth === VerifyDepth.Run) continue;
     check.add(
@@ -104,13 +99,10 @@ function checkVerify(check: Checker, verify: unknown, at: At): void {
 const longestName = 250;
 
 /** What is made on the machine that runs Pulumi. */
-function checkLocal(check: Checker, args: Record<string, unknown>, at: At): void {
+function checkLocal(check: Checker, args: Fields, at: At): void {
   if (check.fields(args.load, at("load"), ["platform", "tag"])) {
     const { platform, tag } = args.load;
-    if (
-      check.plain(platform, at("load.platform")) &&
-      check.text(platform, at("load.platform"), `"linux/arm64"`)
-    ) {
+    if (check.plainText(platform, at("load.platform"), `"linux/arm64"`)) {
       if (platform.includes(","))
         check.add(
           at("load.platform"),
@@ -136,11 +128,8 @@ function checkLocal(check: Checker, args: Record<string, unknown>, at: At): void
   }
   if (!check.fields(args.tarball, at("tarball"), ["path", "format"])) return;
   const { path } = args.tarball;
-  if (path === undefined) check.add(at("tarball.path"), "is missing", `write "./out/web.tar"`);
-  else if (
-    check.plain(path, at("tarball.path")) &&
-    check.text(path, at("tarball.path"), `"./out/web.tar"`)
-  ) {
+  check.present(path, at("tarball.path"), `write "./out/web.tar"`);
+  if (check.plainText(path, at("tarball.path"), `"./out/web.tar"`)) {
     if (path.endsWith("/"))
       check.add(at("tarball.path"), `${show(path)} is a folder`, `write "${path}web.tar"`);
     if (path.split("/").some((name) => Buffer.byteLength(name) > longestName))
@@ -153,29 +142,25 @@ function checkLocal(check: Checker, args: Record<string, unknown>, at: At): void
   check.oneOf(args.tarball.format, at("tarball.format"), Object.values(TarballFormat));
 }
 
-/** Problems that only show once the plan is made. */
-export function plannedOutputProblems(
-  args: unknown,
-  path: string,
+/** What only shows once the plan is made. */
+export function checkPlannedOutput(
+  check: Checker,
+  args: Fields,
+  at: At,
   platforms: readonly string[],
-): Problem[] {
-  if (!isFields(args)) return [];
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
-  const problems: Problem[] = [];
+): void {
   if (args.index === false && platforms.length > 1)
-    problems.push({
-      path: at("index"),
-      what: `is false, and ${platforms.join(" and ")} are planned: a plain image holds one platform, and only an index holds more`,
-      fix: "remove it, and use a registry that takes indexes; or plan one platform",
-    });
-  if (isFields(args.load) && typeof args.load.platform === "string") {
-    const platform = normalisePlatform(args.load.platform);
-    if (platform !== undefined && !platforms.includes(platform))
-      problems.push({
-        path: at("load.platform"),
-        what: `is ${platform}, which isn't planned`,
-        fix: `write one of ${platforms.join(", ")}, or add it to ${at("platforms")}`,
-      });
-  }
-  return problems;
+    check.add(
+      at("index"),
+      `is false, and ${platforms.join(" and ")} are planned: a plain image holds one platform, and only an index holds more`,
+      "remove it, and use a registry that takes indexes; or plan one platform",
+    );
+  const asked = isFields(args.load) ? args.load.platform : undefined;
+  const platform = typeof asked === "string" ? normalisePlatform(asked) : undefined;
+  if (platform !== undefined && !platforms.includes(platform))
+    check.add(
+      at("load.platform"),
+      `is ${platform}, which isn't planned`,
+      `write one of ${platforms.join(", ")}, or add it to ${at("platforms")}`,
+    );
 }

@@ -1,86 +1,60 @@
 import * as pulumi from "@pulumi/pulumi";
 import { noteBuild } from "../announcement";
-import { hooksSupported, refuseSecrets, settled } from "../hooks";
+import { beforeChange, hooksSupported, joinHooks, pathsOf, refuseSecrets, settled } from "../hooks";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { difference, inWords } from "../builders/definition";
 import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emulators";
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
-import { type BuilderFacts, isNative } from "../builders/facts";
-import type { DockerfileWatch } from "../dockerfile/watch";
+import { type BuilderFacts, isNative, manner } from "../builders/facts";
 import { failedStep, isStepFailure } from "../builders/history";
-import { explain, withoutRecord, type ErrorPlace } from "./explain";
-
-/** What the hooks of an image's resources need to know. */
-export interface PreflightArgs {
-  /** A name that no other image of the program has: names of hooks are global, and stand in error messages. */
-  readonly id: string;
-  /** The component that messages are shown on. */
-  readonly resource: pulumi.Resource;
-  /** The path of a user's field. */
-  readonly path: (field: string) => string;
-  /** The registry's host and whose credentials are used, for explanations. */
-  readonly registry: pulumi.Output<string>;
-  readonly credentials: ErrorPlace["credentials"];
-  /** Whether the registry says that it doesn't hold a reference. */
-  readonly isMissing: (reference: string) => Promise<boolean>;
-  /** What stands in the image for everybody to read, by the user's field: none of it may be secret. */
-  readonly published: Readonly<Record<string, pulumi.Input<string> | undefined>>;
-  /** Looks at the image's Dockerfile. */
-  readonly dockerfile: DockerfileWatch;
-}
+import { isMissing } from "../verification/presence";
+import type { Making } from "./built";
+import { type ErrorPlace, explain, withoutRecord } from "./explain";
+import { repositoryOf } from "./inputs";
 
 /**
  * The hooks of one platform's image. `before` runs exactly when a build is due, in preview and in `up`; `failed`
  * explains the raw text of an error. Neither keeps anything in the state, and none runs on delete.
  */
 export function buildHooks(
-  args: PreflightArgs,
+  making: Making,
   platform: string,
   builder: BuilderArgs | undefined,
   builderPath: string,
 ): pulumi.ResourceHookBinding {
-  if (!hooksSupported()) return {};
-  const before = new pulumi.ResourceHook(
-    `preflight of ${args.id} (${platform})`,
-    async ({ newInputs: inputs }) => {
-      await refusePublished(args);
-      const place: EnsurePlace = {
-        path: builderPath,
-        preview: pulumi.runtime.isDryRun(),
-        say: (text) => pulumi.log.info(text, args.resource),
-      };
-      const [facts] = await Promise.all([
-        makeSure(platform, builder, place),
-        args.dockerfile.check(inputs),
-      ]);
-      const finding = judge(facts, platform, builder, builderPath);
-      if (finding.level === "error") throw new Error(finding.text);
-      noteBuild(args.resource, inBuilds(facts, platform));
-      const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
-      await log(finding.text, args.resource);
-      if (facts.state === "ready" && !isNative(platform, facts.own))
-        await args.dockerfile.advise(inputs, platform);
-      if (!pulumi.runtime.isDryRun()) await announceFirstBuild(args, platform, inputs);
-    },
-    { onDryRun: true },
-  );
-  return {
-    beforeCreate: [before],
-    beforeUpdate: [before],
-    onError: [explainer(args, platform, builder?.name)],
-  };
+  const { id, image, dockerfile } = making;
+  const before = beforeChange(`preflight of ${id} (${platform})`, async ({ newInputs: inputs }) => {
+    await refusePublished(making);
+    const place: EnsurePlace = {
+      path: builderPath,
+      preview: pulumi.runtime.isDryRun(),
+      say: (text) => pulumi.log.info(text, image),
+    };
+    const [facts] = await Promise.all([
+      makeSure(platform, builder, place),
+      dockerfile.check(inputs),
+    ]);
+    const finding = judge(facts, platform, builder, builderPath);
+    if (finding.level === "error") throw new Error(finding.text);
+    noteBuild(image, inBuilds(facts, platform));
+    const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
+    await log(finding.text, image);
+    if (facts.state === "ready" && !isNative(platform, facts.own))
+      await dockerfile.advise(inputs, platform);
+    if (!pulumi.runtime.isDryRun()) await announceFirstBuild(making, platform, inputs);
+  });
+  return joinHooks(before, explained(making, platform, builder?.name));
 }
 
 /** The hook that explains why an index couldn't be made. */
-export function indexHooks(args: PreflightArgs, tag: string): pulumi.ResourceHookBinding {
-  if (!hooksSupported()) return {};
-  return { onError: [explainer(args, `the index ${tag}`, undefined)] };
+export function indexHooks(making: Making, tag: string): pulumi.ResourceHookBinding {
+  return explained(making, `the index ${tag}`, undefined);
 }
 
 /** What will be built, and whether on a machine of its architecture, where that can be told. */
 function inBuilds(facts: BuilderFacts, platform: string): string {
   if (facts.state !== "ready" || !facts.platforms.includes(platform)) return platform;
-  return `${platform} ${isNative(platform, facts.own) ? "natively" : "emulated by QEMU"}`;
+  return `${platform} ${manner(platform, facts.own)}`;
 }
 
 /** The builder's facts after what may be done for it was done. */
@@ -105,6 +79,9 @@ interface Finding {
   readonly text: string;
 }
 
+const info = (text: string): Finding => ({ level: "info", text });
+const error = (text: string): Finding => ({ level: "error", text });
+
 /** The simplest builder that does: what fixes name. */
 const simplest = `{ name: "multi", driver: "docker-container" }`;
 
@@ -117,21 +94,17 @@ export function judge(
   preview: boolean = pulumi.runtime.isDryRun(),
 ): Finding {
   const other = builder && difference(facts, builder);
-  if (other !== undefined) {
-    return {
-      level: "error",
-      text: `${builderPath}: builder "${builder!.name}" ${other}; what is there is never changed: state that, name another one, or remove it with \`docker buildx rm ${builder!.name}\``,
-    };
-  }
+  if (other !== undefined)
+    return error(
+      `${builderPath}: builder "${builder!.name}" ${other}; what is there is never changed: state that, name another one, or remove it with \`docker buildx rm ${builder!.name}\``,
+    );
   const who = builder === undefined ? "the selected builder" : `builder "${builder.name}"`;
   switch (facts.state) {
     case "missing":
       if (preview && builder?.driver !== undefined) {
-        const endpoints = builder.endpoint === undefined ? [] : [builder.endpoint];
-        return {
-          level: "info",
-          text: `building ${platform} on builder "${facts.name}", which \`pulumi up\` makes first (${inWords(builder.driver, endpoints)})`,
-        };
+        return info(
+          `building ${platform} on builder "${facts.name}", which \`pulumi up\` makes first (${inWords(builder.driver, [builder.endpoint])})`,
+        );
       }
       // Machines that only preview, as in the CI of a pull request, often have no builder.
       return {
@@ -140,40 +113,27 @@ export function judge(
       };
     case "unreachable": {
       const at = facts.endpoints.length === 0 ? "" : ` at ${facts.endpoints.join(", ")}`;
-      return {
-        level: "error",
-        text: `${builderPath}: ${who} doesn't answer${at} (${facts.detail}); ${wayTo(facts.endpoints[0])}, or name another one`,
-      };
+      return error(
+        `${builderPath}: ${who} doesn't answer${at} (${facts.detail}); ${wayTo(facts.endpoints[0])}, or name another one`,
+      );
     }
     case "stopped":
-      return {
-        level: "info",
-        text: `building ${platform} on ${who}, which isn't running: \`pulumi up\` starts it`,
-      };
+      return info(`building ${platform} on ${who}, which isn't running: \`pulumi up\` starts it`);
     case "unknown":
       return {
         level: "warn",
         text: `building ${platform}; the builder can't be checked beforehand (${facts.detail})`,
       };
     case "ready":
-      if (facts.driver === "docker" && builder !== undefined) {
-        return {
-          level: "error",
-          text: `${builderPath}: builder "${builder.name}" has the docker driver, which can't push images of this kind; write ${simplest}`,
-        };
-      }
-      if (facts.driver === "docker" || facts.driver === "") {
-        return {
-          level: "info",
-          text: `building ${platform} with any builder that isn't of the docker driver`,
-        };
-      }
+      if (facts.driver === "docker" && builder !== undefined)
+        return error(
+          `${builderPath}: builder "${builder.name}" has the docker driver, which can't push images of this kind; write ${simplest}`,
+        );
+      if (facts.driver === "docker" || facts.driver === "")
+        return info(`building ${platform} with any builder that isn't of the docker driver`);
       if (!facts.platforms.includes(platform))
         return judgeLacking(facts, platform, builder, builderPath, preview);
-      return {
-        level: "info",
-        text: `building ${platform} ${isNative(platform, facts.own) ? "natively" : "emulated by QEMU"} on builder "${facts.name}"`,
-      };
+      return info(`building ${platform} ${manner(platform, facts.own)} on builder "${facts.name}"`);
   }
 }
 
@@ -197,62 +157,67 @@ function judgeLacking(
   const lacks = `builder "${facts.name}" doesn't offer ${platform}, only ${facts.platforms.join(", ")}`;
   const asked = builder?.installEmulators === true;
   if (asked && preview && reachesKernel(facts))
-    return { level: "info", text: `${lacks}: \`pulumi up\` registers QEMU for it first` };
+    return info(`${lacks}: \`pulumi up\` registers QEMU for it first`);
   const byHand = `register QEMU on its machine with \`${emulatorCommand(platform)}\``;
   const fix =
     builder !== undefined && !asked && reachesKernel(facts)
       ? `${builderPath}.installEmulators: true has QEMU registered for it`
       : byHand;
   const why = asked ? " (from here, QEMU can't be registered there)" : "";
-  return {
-    level: "error",
-    text: `${builderPath}: ${lacks}${why}; ${fix}, or name a native builder`,
-  };
+  return error(`${builderPath}: ${lacks}${why}; ${fix}, or name a native builder`);
 }
 
 /** BuildKit calls a cache that isn't there yet an ERROR, in the middle of a build that goes on. */
 async function announceFirstBuild(
-  args: PreflightArgs,
+  { image, access }: Making,
   platform: string,
   inputs: Record<string, unknown> | undefined,
 ): Promise<void> {
   const [own] = (inputs?.cacheFrom ?? []) as { registry?: { ref?: string } }[];
   const ref = own?.registry?.ref;
-  if (ref === undefined || !(await args.isMissing(ref))) return;
+  if (ref === undefined || !(await settled(isMissing(ref, access)))) return;
   await pulumi.log.info(
     `first build for ${platform}: there is no cache yet, which BuildKit reports as an ERROR and goes on`,
-    args.resource,
+    image,
   );
 }
 
-function refusePublished(args: PreflightArgs): Promise<void> {
-  return refuseSecrets(args.published, (field) => {
+/** What stands in the image for everybody to read must not be secret. */
+function refusePublished({ args, path }: Making): Promise<void> {
+  const published = {
+    ...pathsOf("buildArgs", args.buildArgs),
+    ...pathsOf("labels", args.labels),
+    dockerfileInline: args.dockerfileInline,
+    target: args.target,
+  };
+  return refuseSecrets(published, (field) => {
     const id = field.split(".").at(-1)!;
-    return `${args.path(field)}: is secret, and stands in the image for everybody who pulls it; pass it as ${args.path(`secrets.${id}`)} and read it with \`RUN --mount=type=secret,id=${id}\``;
+    return `${path(field)}: is secret, and stands in the image for everybody who pulls it; pass it as ${path(`secrets.${id}`)} and read it with \`RUN --mount=type=secret,id=${id}\``;
   });
 }
 
-function explainer(
-  args: PreflightArgs,
+function explained(
+  { image, args, path, id }: Making,
   subject: string,
   builder: string | undefined,
-): pulumi.ErrorHook {
-  return new pulumi.ErrorHook(`explanation of ${args.id} (${subject})`, async (failure) => {
-    const place: Omit<ErrorPlace, "registry"> = {
-      subject,
-      builder,
-      credentials: args.credentials,
-      path: args.path,
-    };
-    const registry = await settled(args.registry);
+): pulumi.ResourceHookBinding {
+  if (!hooksSupported()) return {};
+  const name = `explanation of ${id} (${subject})`;
+  const hook = new pulumi.ErrorHook(name, async (failure) => {
+    const repository = await settled(repositoryOf(args));
+    const registry = repository.slice(0, repository.indexOf("/"));
+    const given = args.registry?.username === undefined ? "stored" : "given";
+    const credentials = args.repository ? "aws" : given;
+    const place: ErrorPlace = { subject, builder, registry, credentials, path };
     const raw = failure.errors.join("\n");
     const inStep = isStepFailure(raw);
     const step = inStep ? await failedStep(raw, subject, builder) : undefined;
-    const sentence = explain(raw, { ...place, registry }, step?.printed);
-    if (sentence !== undefined) await pulumi.log.error(sentence, args.resource);
+    const sentence = explain(raw, place, step?.printed);
+    if (sentence !== undefined) await pulumi.log.error(sentence, image);
     if (step !== undefined)
-      await pulumi.log.info(`what the step printed: \`${step.command}\``, args.resource);
-    else if (inStep) await pulumi.log.info(withoutRecord(builder), args.resource);
+      await pulumi.log.info(`what the step printed: \`${step.command}\``, image);
+    else if (inStep) await pulumi.log.info(withoutRecord(builder), image);
     return false;
   });
+  return { onError: [hook] };
 }

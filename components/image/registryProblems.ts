@@ -1,10 +1,7 @@
-import { type Checker, isLater } from "../check";
+import { type At, type Checker, type Fields, isLater, under } from "../check";
 import { show } from "../errors";
 import { pathProblem } from "../registry/kinds";
 import { parseReference } from "../registry/reference";
-import type { At } from "./imageProblems";
-
-type Fields = Record<string, unknown>;
 
 /** Where the image lies, and who pushes it there. `placed`: somebody else says where. */
 export function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): void {
@@ -13,10 +10,7 @@ export function checkRegistry(check: Checker, args: Fields, at: At, placed: bool
   if (args.repository !== undefined) {
     if (!(args.repository instanceof Object) || !("repositoryUrl" in args.repository))
       check.add(at("repository"), "must be a Repository", `write new multiarch.Repository("web")`);
-    else
-      checkOutputs(check, args.repository as unknown as Fields, (field) =>
-        at(`repository.${field}`),
-      );
+    else checkOutputs(check, args.repository as unknown as Fields, under(at("repository")));
     if (registry !== undefined)
       check.add(at("registry"), `is given next to ${at("repository")}`, "keep one of them");
   } else if (registry === undefined) {
@@ -27,15 +21,15 @@ export function checkRegistry(check: Checker, args: Fields, at: At, placed: bool
       `write for example { address: "ghcr.io", repository: "team/web" }, or give a repository of ECR`,
     );
   } else if (check.fields(registry, at("registry"), known)) {
-    checkRepository(check, registry, args.ref !== undefined, (field) => at(`registry.${field}`));
-    checkCredentials(check, registry, (field) => at(`registry.${field}`));
+    checkRepository(check, registry, args.ref !== undefined, under(at("registry")));
+    checkCredentials(check, registry, under(at("registry")));
   }
 }
 
 /** What a Repository has as outputs, other languages give one by one. */
 function checkOutputs(check: Checker, repository: Fields, at: At): void {
   for (const field of ["repositoryUrl", "repositoryName", "arn", "username"]) {
-    if (repository[field] === undefined) check.add(at(field), "is missing", "give a Repository's");
+    check.present(repository[field], at(field), "give a Repository's");
     check.text(repository[field], at(field), "a Repository's");
   }
   checkCredentials(check, repository, at);
@@ -46,10 +40,10 @@ export function checkPullCredentials(check: Checker, args: Fields, at: At): void
   if (!check.list(args.pullCredentials, at("pullCredentials"), `[{ address, username, password }]`))
     return;
   args.pullCredentials.forEach((entry, index) => {
-    const inEntry = (field: string) => at(`pullCredentials[${index}].${field}`);
+    const inEntry = under(at(`pullCredentials[${index}]`));
     if (!check.fields(entry, at(`pullCredentials[${index}]`), ["address", "username", "password"]))
       return;
-    if (entry.address === undefined) check.add(inEntry("address"), "is missing", `write "ghcr.io"`);
+    check.present(entry.address, inEntry("address"), `write "ghcr.io"`);
     if (entry.username === undefined && entry.password === undefined) {
       check.add(inEntry("username"), "is missing, and so is the password", "write both");
     }

@@ -4,7 +4,7 @@ import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, pack, type Pack } from "tar-stream";
 import { type Access, Registry } from "../registry/client";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
 import {
   type Descriptor,
   isAttestation,

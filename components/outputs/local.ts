@@ -5,47 +5,32 @@ import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { besides } from "../hosting";
 import { docker, enginePlatform } from "../command";
-import { digestOf } from "../image/built";
+import { digestOf, type Making } from "../image/built";
 import type { LoadArgs, TarballArgs } from "../image/imageArgs";
-import type { RegistryAccess } from "../image/inputs";
-import type { Problem } from "../errors";
 import { normalisePlatform } from "../platform";
 import type { Access } from "../registry/client";
 import { refuse } from "../refuse";
-import { Refusal } from "../registry/refusal";
-
-/** What is to be on the machine that runs Pulumi, besides the registry. */
-export interface LocalArgs {
-  readonly load?: LoadArgs;
-  readonly tarball?: TarballArgs;
-  /** The image, verified. */
-  readonly imageUri: pulumi.Output<string>;
-  readonly platforms: readonly string[];
-  readonly access: RegistryAccess;
-  /** What it is called where nothing else is said. */
-  readonly name: string;
-  /** The path of a user's field. */
-  readonly path: (field: string) => string;
-}
+import { type Problem, Refusal } from "../errors";
 
 /**
  * Makes sure, in every `up`, that the image is in this machine's engine and in its tarball. Both are facts of one machine, and the
  * state is shared between machines: so neither is a resource, and one that is missing is made again, from the registry. What fails
  * fails the run, after everything that was to be deployed.
  */
-export function keepLocal(component: pulumi.Resource, args: LocalArgs): void {
-  const { load, tarball, imageUri, access, path } = args;
+export function keepLocal(making: Making, imageUri: pulumi.Output<string>): void {
+  const { image, access, path } = making;
+  const { load, tarball } = making.args;
   if (load === undefined && tarball === undefined) return;
   const { username, password } = access;
   const kept = pulumi
     .all([imageUri, username, password, load?.tag])
     .apply(async ([reference, user, secret, tag]) => {
       const given = { username: user, password: secret };
-      const name = fullName(tag ?? args.name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-"));
-      const say = (text: string) => pulumi.log.info(text, component);
+      const name = fullName(tag ?? making.name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-"));
+      const say = (text: string) => pulumi.log.info(text, image);
       const works: [string, () => Promise<void>][] = [];
       if (tarball) works.push(["tarball", () => keepTarball(tarball, reference, given, name, say)]);
-      if (load) works.push(["load", () => keepLoaded(load, args, reference, given, name, say)]);
+      if (load) works.push(["load", () => keepLoaded(load, making, reference, given, name, say)]);
       const problems: Problem[] = [];
       for (const [field, work] of works) {
         try {
@@ -56,10 +41,10 @@ export function keepLocal(component: pulumi.Resource, args: LocalArgs): void {
         }
       }
       // Nobody waits for this, so it ends nothing that is under way; a logged error alone would leave the exit code at 0.
-      if (!pulumi.runtime.isDryRun()) refuse(args.name, problems);
+      if (!pulumi.runtime.isDryRun()) refuse(making.name, problems);
       // A preview may run elsewhere than `up`.
       for (const problem of problems)
-        await pulumi.log.warn(`${problem.path}: ${problem.what}`, component);
+        await pulumi.log.warn(`${problem.path}: ${problem.what}`, image);
     });
   besides(kept);
 }
@@ -96,7 +81,7 @@ async function keepTarball(
 
 async function keepLoaded(
   load: LoadArgs,
-  { platforms, path }: LocalArgs,
+  { plan: { platforms }, path }: Making,
   reference: string,
   access: Access,
   name: string,

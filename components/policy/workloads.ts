@@ -1,4 +1,5 @@
 import { type Architecture, statedArchitecture } from "../platform";
+import { attempt } from "../registry/attempt";
 import type { Ec2Args } from "../targets/ec2/ec2Args";
 import { ec2Architecture } from "../targets/ec2/ec2Problems";
 
@@ -54,13 +55,10 @@ const kinds: Readonly<Record<string, (of: Properties) => readonly Partial<Worklo
 
 /** What a resource runs, as far as its inputs tell; empty where it runs no image, or they aren't known yet. */
 export function workloadsOf(type: string, properties: Properties): readonly Workload[] {
-  try {
-    return (kinds[type]?.(properties) ?? []).filter(
-      (found): found is Workload => Boolean(found.image) && found.architecture !== undefined,
-    );
-  } catch {
-    return []; // A value that a preview doesn't know, or a text that its own provider will refuse.
-  }
+  // A value that a preview doesn't know throws, and so does a text that its own provider will refuse.
+  return (attempt(() => kinds[type]?.(properties)) ?? []).filter(
+    (found): found is Workload => Boolean(found.image) && found.architecture !== undefined,
+  );
 }
 
 const fields = (value: unknown): Properties => Object(value) as Properties;

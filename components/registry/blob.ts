@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { reasonOf } from "./connection";
-import { Refusal } from "./refusal";
+import { Refusal } from "../errors";
 
 /** A blob that stopped coming: asking again may help. */
 export class BrokenOff extends Refusal {}

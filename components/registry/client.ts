@@ -10,8 +10,8 @@ import { attempt, parseObject } from "./attempt";
 import { BlobStream } from "./blob";
 import { type Ask, Connection, codeOf, isFinal, isLoopback, unreachable } from "./connection";
 import { type Access, basic, type Credentials, credentialsFor, denial } from "./credentials";
-import { parseReference, registryHost } from "./reference";
-import { Refusal } from "./refusal";
+import { digestPattern, parseReference, registryHost } from "./reference";
+import { Refusal } from "../errors";
 
 export type { Access } from "./credentials";
 
@@ -52,8 +52,6 @@ const manifestTypes = [
   "application/vnd.oci.image.manifest.v1+json",
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
-
-const digestPattern = /^sha256:[a-f0-9]{64}$/;
 
 /**
  * One repository of one registry, for one run: its scheme, its token and the time left are kept here.

@@ -8,7 +8,7 @@ import { unescape as decode } from "node:querystring";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import { attempt, slurp } from "./attempt";
 import { basic } from "./credentials";
-import { Refusal } from "./refusal";
+import { Refusal } from "../errors";
 
 /** What is asked of a server. */
 export interface Ask {

@@ -4,8 +4,8 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { attempt, parseObject, slurp } from "./attempt";
 import { dockerFolder, hostIn, storedIn } from "./credentials";
-import { credentialsKey, parseReference } from "./reference";
-import { Refusal } from "./refusal";
+import { credentialsKey, registryIn } from "./reference";
+import { Refusal } from "../errors";
 
 /** Credentials for a registry. */
 export interface Login {
@@ -43,7 +43,7 @@ export function useLogins(logins: readonly Login[]): DockerSettings {
   for (const name of ["cli-plugins", "contexts"]) symlinkSync(join(own, name), join(folder, name));
   const given = Object.fromEntries(
     logins.map(({ address, username, password }) => [
-      credentialsKey(registryOf(address)),
+      credentialsKey(registryIn(`${address}/any`) ?? address),
       { Username: username, Secret: password },
     ]),
   );
@@ -104,9 +104,4 @@ function helperFolder(): string {
   throw new Refusal(
     "no folder for a credential helper: the temporary and the home folder are all read-only or not executable",
   );
-}
-
-function registryOf(address: string): string {
-  const parsed = parseReference(`${address}/any`);
-  return parsed.ok ? parsed.reference.registry : address;
 }

@@ -26,8 +26,10 @@ const dockerHubNames: ReadonlySet<string> = new Set([
 const hostPattern =
   /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::([0-9]+))?$/i;
 const componentPattern = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
-const tagPattern = /^\w[\w.-]{0,127}$/;
-const digestPattern = /^sha256:[a-f0-9]{64}$/;
+/** The grammar of a tag (OCI distribution specification). */
+export const tagPattern = /^\w[\w.-]{0,127}$/;
+/** The one form of a digest that registries give. */
+export const digestPattern = /^sha256:[a-f0-9]{64}$/;
 const maximumLength = 255;
 
 /**
@@ -82,6 +84,12 @@ export function parseReference(text: string): ParsedReference {
       ...(digest === undefined ? {} : { digest }),
     },
   };
+}
+
+/** The registry that a text names as a reference, or undefined. */
+export function registryIn(text: string): string | undefined {
+  const parsed = parseReference(text);
+  return parsed.ok ? parsed.reference.registry : undefined;
 }
 
 /** The reference in full: `docker.io/library/nginx:1.27@sha256:…`. */

@@ -95,19 +95,3 @@ export interface ImageRepositoryArgs {
   /** Their token. Secret. */
   password: pulumi.Input<string>;
 }
-
-/** The fields, so that a misspelt one is told. A missing member fails to compile. */
-export const repositoryFields: Readonly<Record<keyof RepositoryArgs, true>> = {
-  name: true,
-  existing: true,
-  mutableTags: true,
-  scanOnPush: true,
-  kmsKeyArn: true,
-  untaggedDays: true,
-  keepReleases: true,
-  lifecycleRules: true,
-  pullAccounts: true,
-  lambdaPull: true,
-  forceDelete: true,
-  tags: true,
-};

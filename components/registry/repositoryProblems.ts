@@ -1,8 +1,24 @@
-import { Checker } from "../check";
+import { type At, Checker, type Fields, under } from "../check";
 import { type Problem, show } from "../errors";
 import { ecrAddress } from "./ecr";
 import { movingTags } from "./policies";
-import { repositoryFields } from "./repositoryArgs";
+import type { RepositoryArgs } from "./repositoryArgs";
+
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+const repositoryFields: Readonly<Record<keyof RepositoryArgs, true>> = {
+  name: true,
+  existing: true,
+  mutableTags: true,
+  scanOnPush: true,
+  kmsKeyArn: true,
+  untaggedDays: true,
+  keepReleases: true,
+  lifecycleRules: true,
+  pullAccounts: true,
+  lambdaPull: true,
+  forceDelete: true,
+  tags: true,
+};
 
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
 const namePattern = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
@@ -16,7 +32,7 @@ const mostWildcards = { mutable: 2, lifecycle: 4 };
 /** What is wrong with the arguments of a repository. `path` is that of the object, empty for a Repository alone. */
 export function repositoryProblems(args: unknown, path: string): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   if (!check.fields(args, path, Object.keys(repositoryFields))) return check.problems;
   if (args.existing !== undefined) {
     checkExisting(check, args, at);
@@ -42,10 +58,8 @@ export function repositoryProblems(args: unknown, path: string): Problem[] {
   const keyExample = `"arn:aws:kms:region:account:key/…"`;
   if (check.text(key, at("kmsKeyArn"), keyExample) && !/^arn:[a-z-]+:kms:/.test(key))
     check.add(at("kmsKeyArn"), `${show(key)} is no ARN of a key`, `write ${keyExample}`);
-  if (check.plain(args.untaggedDays, at("untaggedDays")))
-    check.whole(args.untaggedDays, at("untaggedDays"), 1, 36_500, "days");
-  if (check.plain(args.keepReleases, at("keepReleases")))
-    check.whole(args.keepReleases, at("keepReleases"), 2, 1000, "releases");
+  check.plainWhole(args.untaggedDays, at("untaggedDays"), 1, 36_500, "days");
+  check.plainWhole(args.keepReleases, at("keepReleases"), 2, 1000, "releases");
   checkRules(check, args.lifecycleRules, at("lifecycleRules"));
   if (check.texts(args.pullAccounts, at("pullAccounts"), `"123456789012"`)) {
     args.pullAccounts.forEach((id, index) => checkAccount(check, id, at(`pullAccounts[${index}]`)));
@@ -53,9 +67,6 @@ export function repositoryProblems(args: unknown, path: string): Problem[] {
   check.textMap(args.tags, at("tags"), `{ team: "web" }`);
   return check.problems;
 }
-
-type Fields = Record<string, unknown>;
-type At = (field: string) => string;
 
 function checkExisting(check: Checker, args: Fields, at: At): void {
   for (const field of Object.keys(args)) {
@@ -68,14 +79,13 @@ function checkExisting(check: Checker, args: Fields, at: At): void {
   }
   const { existing } = args;
   if (!check.fields(existing, at("existing"), ["name", "registryId"])) return;
-  if (existing.name === undefined)
-    check.add(at("existing.name"), "is missing", `write its name, such as "team/web"`);
+  check.present(existing.name, at("existing.name"), `write its name, such as "team/web"`);
   checkName(check, existing.name, at("existing.name"));
   checkAccount(check, existing.registryId, at("existing.registryId"));
 }
 
 function checkName(check: Checker, name: unknown, path: string): void {
-  if (!check.plain(name, path) || !check.text(name, path, `"team/web"`)) return;
+  if (!check.plainText(name, path, `"team/web"`)) return;
   if (ecrAddress(name) !== undefined) {
     const short = name.slice(name.indexOf("/") + 1);
     check.add(path, `${show(name)} is an address`, `write the name alone: "${short}"`);
@@ -136,7 +146,7 @@ function checkRules(check: Checker, rules: unknown, path: string): void {
   if (!check.list(rules, path, `[{ tagPatterns: ["pr-*"], expireAfterDays: 30 }]`)) return;
   const fields = ["description", "tagPatterns", "expireAfterDays", "keepNewest"];
   rules.forEach((rule: unknown, index) => {
-    const at = (field: string) => `${path}[${index}].${field}`;
+    const at = under(`${path}[${index}]`);
     if (!check.fields(rule, `${path}[${index}]`, fields)) return;
     check.text(rule.description, at("description"), "what the rule is for");
     const patterns = rule.tagPatterns;

@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Checker, isFields } from "../check";
 import { show } from "../errors";
-import { accessTo, builtBy, type PlatformImage, repositoryArnOf } from "../image/built";
+import { builtBy, type PlatformImage } from "../image/built";
 import { Image } from "../image/image";
 import type { RegistryArgs } from "../image/imageArgs";
 import type { RegistryAccess } from "../image/inputs";
-import { parseReference } from "../registry/reference";
-import { type Architecture, platformOf } from "../platform";
+import { registryIn } from "../registry/reference";
+import { type Architecture, parseArchitecture, platformOf } from "../platform";
 import { repositoryArnIn } from "../registry/ecrAccess";
 
 /** What a target must know of an image. An `Image` has it; in other languages its output is given. */
@@ -63,6 +63,18 @@ export function imageProblem(check: Checker, args: TargetImageArgs): void {
   }
 }
 
+/** Checks the architecture of a target, which is a service of AWS. */
+export function architectureProblem(
+  check: Checker,
+  architecture: unknown,
+  path: string,
+  service: string,
+): void {
+  if (!check.plain(architecture, path) || parseArchitecture(architecture) !== undefined) return;
+  const what = `${show(architecture)} is no architecture of ${service}`;
+  check.add(path, what, `write "x86_64" or "arm64"`);
+}
+
 /** What a target records on itself: its arguments, with the one digest that it runs in place of an Image. */
 export function recordedTarget(args: TargetImageArgs, architecture: Architecture): pulumi.Inputs {
   const own =
@@ -102,7 +114,9 @@ export function targetImage(
             ...(registry?.username !== undefined && {
               registry: {
                 ...registry,
-                address: registry.address ?? pulumi.output(finished!).apply(registryIn),
+                address:
+                  registry.address ??
+                  pulumi.output(finished!).apply((text) => registryIn(text) ?? ""),
                 repository: undefined!, // the reference's own
               },
             }),
@@ -110,17 +124,11 @@ export function targetImage(
           { parent: target },
         );
   const ref = image.platformRef(platform);
-  const known = repositoryArnOf(image);
-  const repository = builtBy.get(image)?.args.repository;
+  const { access, repositoryArn, args: made } = builtBy.get(image)!;
   return {
     ref,
-    repositoryArn: known ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
-    access: registry?.username === undefined ? accessTo(image) : registry,
-    repository: pulumi.Resource.isInstance(repository) ? repository : undefined,
+    repositoryArn: repositoryArn ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
+    access: registry?.username === undefined ? access : registry,
+    repository: pulumi.Resource.isInstance(made.repository) ? made.repository : undefined,
   };
-}
-
-function registryIn(reference: string): string {
-  const parsed = parseReference(reference);
-  return parsed.ok ? parsed.reference.registry : "";
 }

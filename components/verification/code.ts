@@ -1,12 +1,12 @@
 import { posix } from "node:path";
 import { BrokenOff } from "../registry/blob";
 import type { Registry } from "../registry/client";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
 import { architectureOf, describe, type Head, readHead, runs } from "./elf";
 import { type File, Files } from "./files";
 import { type HeldImage, rebuild, type RuntimeConfig } from "./inspect";
 import { Layer, type Limits, Meter, TooMuch, Unread } from "./layer";
-import type { Code } from "./report";
+import type { Code } from "./gate";
 
 /** What was seen in the layers. */
 export interface Codes {

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { normalisePlatform } from "../platform";
 import { parseObject } from "../registry/attempt";
 import { type Access, type Options as Patience, Registry } from "../registry/client";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
+import { digestPattern } from "../registry/reference";
 
 /** Patience, and what is read of an index. */
 export interface Options extends Patience {
@@ -71,8 +72,6 @@ export interface Manifest {
   readonly config?: Descriptor;
   readonly layers?: readonly Descriptor[];
 }
-
-const digestPattern = /^sha256:[a-f0-9]{64}$/;
 
 /** What is to be done about an image that isn't what it says. */
 export const rebuild =

@@ -4,7 +4,7 @@ import { pipeline, type Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Entry as TarEntry, extract, type Headers } from "tar-stream";
 import { BrokenOff } from "../registry/blob";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
 import { type Decoder, decoderFor } from "./decode";
 import { headSize } from "./elf";
 

@@ -5,9 +5,9 @@
 import { VerifyDepth } from "../image/imageArgs";
 import { parseObject } from "../registry/attempt";
 import { masked } from "../registry/credentials";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
 import { readCode } from "./code";
-import type { Report } from "./report";
+import type { Report } from "./gate";
 import { start } from "./start";
 import { type Plan, verify } from "./verify";
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { docker, enginePlatform, type Ran } from "../command";
 import type { Access, Registry } from "../registry/client";
 import { type DockerSettings, useLogins } from "../registry/dockerConfig";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
 import type { HeldImage } from "./inspect";
 
 /** What is started, and how it is judged. */
@@ -40,7 +40,7 @@ export async function start(
     await sweep();
     for (const { platform, digest } of images) {
       const reference = `${registry.name}@${digest}`;
-      const problem = await tryOne({ settings, engine, platform, reference, trial });
+      const problem = await tryOne({ ...trial, settings, engine, platform, reference });
       if (problem) problems.push(`${platform}: ${problem}`);
     }
   } finally {
@@ -75,36 +75,30 @@ const remove = (container: string) =>
   docker(["rm", "--force", "--volumes", container], limits.remove);
 
 /** An image, and where it is tried. */
-interface Tried {
+interface Tried extends Trial {
   readonly settings: DockerSettings | undefined;
   readonly engine: string;
   readonly platform: string;
   readonly reference: string;
-  readonly trial: Trial;
 }
 
 /** What is wrong with an image, or undefined. */
 async function tryOne(tried: Tried): Promise<string | undefined> {
-  const { settings, platform, reference, trial } = tried;
+  const { settings, platform, reference } = tried;
   const before = await docker(["image", "inspect", reference], limits.answer);
   try {
     const pull = ["pull", "--quiet", "--platform", platform, reference];
     const pulled = await docker(pull, limits.pull, settings);
     if (pulled.ok) return await tryPulled(tried);
-    return `the engine of this machine can't pull ${reference} (${pulled.detail}): see that it reaches the registry, or ${notRun(trial)}`;
+    return `the engine of this machine can't pull ${reference} (${pulled.detail}): see that it reaches the registry, or ${notRun(tried)}`;
   } finally {
     // One that was there, or isn't known not to have been, is somebody's.
     if (!before.ok && !before.late) await docker(["image", "rm", reference], limits.remove);
   }
 }
 
-async function tryPulled({
-  engine,
-  platform,
-  reference,
-  trial,
-}: Tried): Promise<string | undefined> {
-  const { command, seconds = command ? 60 : 5 } = trial;
+async function tryPulled(tried: Tried): Promise<string | undefined> {
+  const { platform, reference, command, seconds = command ? 60 : 5 } = tried;
   const name = `multiarch-verify-${randomBytes(6).toString("hex")}`;
   const until = Math.ceil(Date.now() / 1000) + seconds + 300;
   const options = ["--name", name, "--label", `${label}=${until}`, "--platform", platform];
@@ -115,7 +109,7 @@ async function tryPulled({
       ["run", "--detach", ...options, ...apart, reference, ...(command ?? [])],
       limits.remove + limit,
     );
-    if (!begun.ok) return explain(begun.stderr, engine, platform, trial) ?? refused(begun, trial);
+    if (!begun.ok) return explain(begun.stderr, tried) ?? refused(begun, tried);
     const waited = await docker(["wait", name], limit);
     if (waited.late && !command) return undefined;
     const logs = await docker(["logs", "--tail", "20", name], limits.answer);
@@ -123,15 +117,14 @@ async function tryPulled({
     const shown = said === "" ? ", and said nothing" : `; its last lines:\n${quote(said)}`;
     if (waited.late)
       return `${shownCommand(command)} didn't end within ${seconds} s: give it more verify.seconds, or another verify.command${shown}`;
-    if (!waited.ok) return refused(waited, trial);
+    if (!waited.ok) return refused(waited, tried);
     const code = Number(waited.stdout.trim());
     if (code === 0) return undefined;
     const way = command
       ? ""
       : ` (without network and settings; verify.command starts something that needs none)`;
     return (
-      explain(said, engine, platform, trial) ??
-      `${shownCommand(command)} ended with exit code ${code}${way}${shown}`
+      explain(said, tried) ?? `${shownCommand(command)} ended with exit code ${code}${way}${shown}`
     );
   } finally {
     await remove(name);
@@ -145,14 +138,15 @@ function refused({ detail }: Ran, trial: Trial): string {
 const notRun = ({ verifyPath = "verify" }: Trial) => `set ${verifyPath}.depth to "entrypoint"`;
 
 /** What an engine's own complaint comes to: written where a container can't begin, by the engine, not by a program in it. */
-function explain(said: string, engine: string, platform: string, trial: Trial): string | undefined {
+function explain(said: string, tried: Tried): string | undefined {
+  const { engine, platform } = tried;
   const own =
     /^(exec \/?\S+|standard_init_linux\.go:\d+: exec user process caused|exec container process .*): exec format error$|OCI runtime.*exec format error/im;
   if (!own.test(said)) return undefined;
   const architecture = platform.split("/")[1];
   return engine === platform
     ? "what it starts is no program for this machine, or a script without a #! line: build it again"
-    : `the engine of this machine is for ${engine}, and can't emulate ${platform}: register QEMU (docker run --privileged --rm tonistiigi/binfmt --install ${architecture}), or ${notRun(trial)}`;
+    : `the engine of this machine is for ${engine}, and can't emulate ${platform}: register QEMU (docker run --privileged --rm tonistiigi/binfmt --install ${architecture}), or ${notRun(tried)}`;
 }
 
 function shownCommand(command: readonly string[] | undefined): string {

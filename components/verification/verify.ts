@@ -1,5 +1,5 @@
 import type { Access } from "../registry/client";
-import { Refusal } from "../registry/refusal";
+import { Refusal } from "../errors";
 import { type Held, inspect, type Options, rebuild } from "./inspect";
 
 /** What the registry must hold. */

@@ -7,11 +7,12 @@ import type * as ssm from "@pulumi/aws/ssm/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import { announced } from "../../announcement";
+import { under } from "../../check";
 import { describeProblems } from "../../errors";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { type Architecture, spellings } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName, uniqueName } from "../../scope";
+import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
@@ -21,8 +22,8 @@ import { attachPolicies } from "../aws/policyAttachments";
 import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { hostIdentity } from "../host/hostSettings";
 import { awaitManaged, confirmMachine } from "./confirm";
-import { type Ec2Args, ec2Fields, type Ec2TargetArgs } from "./ec2Args";
-import { ec2Architecture, ec2Problems } from "./ec2Problems";
+import type { Ec2Args, Ec2TargetArgs } from "./ec2Args";
+import { ec2Architecture, ec2Fields, ec2Problems } from "./ec2Problems";
 import { releaseCommands, userData } from "./ec2Release";
 
 export * from "./ec2Args";
@@ -57,23 +58,22 @@ export class Ec2Target extends pulumi.ComponentResource {
     const architecture = ec2Architecture(args)!;
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:Ec2Target", name, recorded, announced("ec2", name, recorded, opts));
-    const place: Place = {
-      target: this,
-      name,
-      scoped: scopedName(name, opts?.parent),
-      unique: uniqueName(name, opts?.parent, "Ec2Target"),
-      path: (field) => fieldPath(opts?.parent, "ec2", field),
-      architecture,
-    };
     const image = targetImage(this, name, args, architecture);
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const logs = logGroup(name, args, { parent: this });
-    const { profile, policies } = makeRole(place, args, image, logs);
-    const { instances, balanced } = makeInstances(place, args, profile, policies);
-    const release = makeRelease(place, args, { image, logs, region, instances, policies });
+    const place: Place = {
+      ...{ target: this, name, args, architecture, image, region, logs },
+      scoped: scopedName(name, opts?.parent),
+      unique: uniqueName(name, opts?.parent, "Ec2Target"),
+      part: partPath(opts?.parent, "ec2"),
+      port: hostPortOf(args),
+    };
+    const { profile, policies } = makeRole(place);
+    const { instances, balanced } = makeInstances(place, profile, policies);
+    const release = makeRelease(place, instances, policies);
 
     this.instanceIds = pulumi.all(instances.map(({ id }) => id));
-    this.url = reach(place, args, instances, release, balanced);
+    this.url = reach(place, instances, release, balanced);
     this.logsCommand = logsCommand(logs.name, region);
     this.shellCommand = pulumi.interpolate`aws ssm start-session --target ${instances[0]!.id} --region ${region}`;
     this.registerOutputs({
@@ -85,24 +85,29 @@ export class Ec2Target extends pulumi.ComponentResource {
   }
 }
 
-/** Where everything is made, and how it is called. */
+/** Where everything is made, how it is called, and what is known by then. */
 interface Place {
   readonly target: Ec2Target;
   readonly name: string;
+  readonly args: Ec2Args;
   /** The name together with the components around it. */
   readonly scoped: string;
   readonly unique: string;
-  readonly path: (field: string) => string;
+  /** How the user reaches the arguments: `ec2` in an App, else nothing. */
+  readonly part: string;
   readonly architecture: Architecture;
+  readonly image: TargetImage;
+  readonly region: pulumi.Output<string>;
+  readonly logs: cloudwatch.LogGroup;
+  /** The port of the instance that the app is reached on, if any. */
+  readonly port?: number;
 }
 
 /** What the instance itself may do: be managed by SSM, pull from this one repository, log, read the secrets named. */
-function makeRole(
-  { target, name }: Place,
-  args: Ec2Args,
-  image: TargetImage,
-  logs: cloudwatch.LogGroup,
-): { profile: iam.InstanceProfile; policies: pulumi.Resource[] } {
+function makeRole({ target, name, args, image, logs }: Place): {
+  profile: iam.InstanceProfile;
+  policies: pulumi.Resource[];
+} {
   const opts = { parent: target };
   const assumeRolePolicy = trust("ec2.amazonaws.com");
   const role = new aws.iam.Role(name, { assumeRolePolicy, tags: args.tags }, opts);
@@ -145,14 +150,12 @@ const hostPortOf = (args: Ec2Args): number | undefined =>
     : (args.hostPort ?? (args.loadBalancer === undefined ? 80 : args.containerPort));
 
 function makeInstances(
-  { target, name, unique, path, architecture }: Place,
-  args: Ec2Args,
+  { target, name, args, unique, part, architecture, port }: Place,
   profile: iam.InstanceProfile,
   policies: pulumi.Resource[],
 ): { instances: ec2.Instance[]; balanced?: Balanced } {
   const opts = { parent: target };
   const network = networkOf(target, args);
-  const port = hostPortOf(args);
   const machines = { network, port, targetType: "instance", kind: "instances" } as const;
   const { group, balanced } = frontOf(name, args, machines, opts);
   // https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
@@ -200,7 +203,7 @@ function makeInstances(
         hooks: beforeChange(`machine of EC2 for ${unique} (${at + 1})`, async ({ newInputs }) => {
           const given = (newInputs as { ami?: unknown } | undefined)?.ami;
           const own = args.ami !== undefined && typeof given === "string" ? given : undefined;
-          await confirmMachine(target, { instanceType, ami: own, architecture }, path);
+          await confirmMachine(target, { instanceType, ami: own, architecture }, under(part));
         }),
       },
     );
@@ -210,21 +213,13 @@ function makeInstances(
 
 /** The release on all instances, one after another; another one for each change, for SSM's provider waits for new ones only. */
 function makeRelease(
-  { target, name, scoped, unique, path, architecture }: Place,
-  args: Ec2Args,
-  given: {
-    image: TargetImage;
-    logs: cloudwatch.LogGroup;
-    region: pulumi.Output<string>;
-    instances: ec2.Instance[];
-    policies: pulumi.Resource[];
-  },
+  { target, name, args, scoped, unique, part, architecture, image, region, logs, port }: Place,
+  instances: ec2.Instance[],
+  policies: pulumi.Resource[],
 ): ssm.Association {
-  const { image, logs, region, instances, policies } = given;
   const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
   const script = readFileSync(join(__dirname, "../host/host.sh"), "utf8");
   const { health, command, user, volumes, memory, strategy, release, stopTimeout } = args;
-  const port = hostPortOf(args);
   const settings = {
     ...{ health, command, user, volumes, memory, strategy, release, stopTimeout },
     image: image.ref,
@@ -239,7 +234,7 @@ function makeRelease(
     .apply(([known, secrets, group, at]) =>
       releaseCommands({
         ...{ identity, architecture, settings: known, secrets, script },
-        problems: lateProblems(identity.name, args, known, secrets, path),
+        problems: lateProblems(identity.name, args, known, secrets, part),
         ...{ logGroup: group, region: at },
       }).join("\n"),
     );
@@ -273,8 +268,8 @@ function makeRelease(
               "health.command": health?.command,
               "release.command": release?.command,
             },
-            path,
-            path("secrets"),
+            under(part),
+            under(part)("secrets"),
           ),
         ),
         beforeChange(
@@ -305,11 +300,11 @@ function lateProblems(
   args: Ec2Args,
   known: object,
   secrets: Record<string, string>,
-  path: (field: string) => string,
+  part: string,
 ): string {
   const all = Object.entries({ ...args, ...known, secrets });
   const own = Object.fromEntries(all.filter(([field]) => field in ec2Fields));
-  const problems = ec2Problems(own, path("x") === "x" ? "" : "ec2");
+  const problems = ec2Problems(own, part);
   // The image is verified by others.
   return describeProblems(
     name,
@@ -319,8 +314,7 @@ function lateProblems(
 
 /** Brings callers to the instances once the release is healthy there; of a replaced one the old goes last. */
 function reach(
-  { target, name }: Place,
-  args: Ec2Args,
+  { target, name, args, port }: Place,
   instances: ec2.Instance[],
   release: ssm.Association,
   balanced: Balanced | undefined,
@@ -328,7 +322,6 @@ function reach(
   const dependsOn = [release, ...(balanced?.listeners ?? [])];
   // Made anew for each new instance, and nothing is lost by it.
   const opts = { parent: target, protect: false, dependsOn };
-  const port = hostPortOf(args);
   if (port === undefined) return pulumi.output("");
   if (balanced !== undefined) {
     instances.forEach(

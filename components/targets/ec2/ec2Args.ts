@@ -114,34 +114,3 @@ export interface Ec2Args extends NetworkArgs, AwsEnvironmentArgs {
 
 /** Arguments of `Ec2Target`. */
 export interface Ec2TargetArgs extends Ec2Args, TargetImageArgs {}
-
-/** The fields, so that a misspelt one is told. A missing member fails to compile. */
-export const ec2Fields: Readonly<Record<keyof Ec2Args, true>> = {
-  instanceType: true,
-  architecture: true,
-  instances: true,
-  ami: true,
-  containerPort: true,
-  hostPort: true,
-  ingressCidrs: true,
-  loadBalancer: true,
-  health: true,
-  command: true,
-  user: true,
-  volumes: true,
-  memory: true,
-  strategy: true,
-  release: true,
-  stopTimeout: true,
-  rootVolumeSize: true,
-  elasticIp: true,
-  assignPublicIp: true,
-  policyArns: true,
-  releaseTimeout: true,
-  logRetentionDays: true,
-  tags: true,
-  vpcId: true,
-  subnetIds: true,
-  environment: true,
-  secrets: true,
-};

@@ -1,4 +1,4 @@
-import { Checker, isFields } from "../../check";
+import { type At, Checker, type Fields, isFields, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { type Architecture, parseArchitecture } from "../../platform";
 import { environmentProblems } from "../aws/environment";
@@ -6,10 +6,41 @@ import { logRetentionProblem } from "../aws/logs";
 import { networkProblems } from "../aws/network";
 import { policyArnProblems } from "../aws/policyAttachments";
 import { reachProblems } from "../aws/reach";
-import { imageProblem } from "../targetImage";
+import { architectureProblem, imageProblem } from "../targetImage";
 import { clientNames, containerProblems } from "../host/hostProblems";
-import { type Ec2Args, ec2Fields } from "./ec2Args";
+import type { Ec2Args } from "./ec2Args";
 import { familyArchitecture, familyOf, isMac } from "./instanceTypes";
+
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+export const ec2Fields: Readonly<Record<keyof Ec2Args, true>> = {
+  instanceType: true,
+  architecture: true,
+  instances: true,
+  ami: true,
+  containerPort: true,
+  hostPort: true,
+  ingressCidrs: true,
+  loadBalancer: true,
+  health: true,
+  command: true,
+  user: true,
+  volumes: true,
+  memory: true,
+  strategy: true,
+  release: true,
+  stopTimeout: true,
+  rootVolumeSize: true,
+  elasticIp: true,
+  assignPublicIp: true,
+  policyArns: true,
+  releaseTimeout: true,
+  logRetentionDays: true,
+  tags: true,
+  vpcId: true,
+  subnetIds: true,
+  environment: true,
+  secrets: true,
+};
 
 /** Undefined where neither the family nor the user tells it, which `ec2Problems` reports. */
 export function ec2Architecture(args: Ec2Args): Architecture | undefined {
@@ -25,7 +56,7 @@ export function ec2Architecture(args: Ec2Args): Architecture | undefined {
 /** What is wrong with the arguments of an EC2 target. `path` is that of the object in an App, empty for the target alone. */
 export function ec2Problems(given: unknown, path: string): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   const known = [...Object.keys(ec2Fields), ...(path === "" ? ["image", "ref"] : [])];
   const args: unknown = given ?? null;
   if (!check.fields(args, path, known)) return check.problems;
@@ -50,16 +81,10 @@ export function ec2Problems(given: unknown, path: string): Problem[] {
   return check.problems;
 }
 
-type Fields = Record<string, unknown>;
-type At = (field: string) => string;
-
 function checkType(check: Checker, args: Fields, at: At): void {
   const { instanceType: type, architecture } = args;
   const field = at("instanceType");
-  if (type === undefined) {
-    check.add(field, "is missing", `write for example "t4g.small"`);
-    return;
-  }
+  if (!check.present(type, field, `write for example "t4g.small"`)) return;
   if (!check.plain(type, field)) return;
   if (typeof type !== "string" || familyOf(type) === undefined) {
     check.add(field, `${show(type)} is no instance type`, `write family.size, such as "t4g.small"`);
@@ -78,15 +103,10 @@ function checkType(check: Checker, args: Fields, at: At): void {
       );
     return;
   }
-  const parsed = typeof architecture === "string" ? parseArchitecture(architecture) : undefined;
+  const parsed = parseArchitecture(architecture);
   const expected = familyArchitecture(type);
-  if (parsed === undefined) {
-    check.add(
-      at("architecture"),
-      `${show(architecture)} is no architecture of EC2`,
-      `write "x86_64" or "arm64"`,
-    );
-  } else if (expected !== undefined && parsed !== expected) {
+  architectureProblem(check, architecture, at("architecture"), "EC2");
+  if (parsed !== undefined && expected !== undefined && parsed !== expected) {
     check.add(
       at("architecture"),
       `is ${parsed}, but ${field} ${type} is ${expected}`,
@@ -96,12 +116,11 @@ function checkType(check: Checker, args: Fields, at: At): void {
 }
 
 function checkInstances(check: Checker, args: Fields, at: At): void {
-  const plain = (field: string, least: number, most: number, unit: string) =>
-    check.plain(args[field], at(field)) && check.whole(args[field], at(field), least, most, unit);
-  plain("instances", 1, 50, "instances"); // as many as one association names
-  plain("hostPort", 1, 65_535, "a TCP port");
-  plain("rootVolumeSize", 8, 16_384, "GiB");
-  plain("releaseTimeout", 1, 360, "minutes");
+  // As many as one association names.
+  check.plainWhole(args.instances, at("instances"), 1, 50, "instances");
+  check.plainWhole(args.hostPort, at("hostPort"), 1, 65_535, "a TCP port");
+  check.plainWhole(args.rootVolumeSize, at("rootVolumeSize"), 8, 16_384, "GiB");
+  check.plainWhole(args.releaseTimeout, at("releaseTimeout"), 1, 360, "minutes");
   check.text(args.ami, at("ami"), `"ami-0123456789abcdef0"`);
   check.flag(args.elasticIp, at("elasticIp"));
   check.flag(args.assignPublicIp, at("assignPublicIp"));

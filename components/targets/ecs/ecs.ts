@@ -5,10 +5,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import { besides } from "../../hosting";
 import { announced } from "../../announcement";
+import { under } from "../../check";
 import { beforeChange, explainFailure, settled } from "../../hooks";
 import { type Architecture, spellings, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName, uniqueName } from "../../scope";
+import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
@@ -54,14 +55,15 @@ export class EcsTarget extends pulumi.ComponentResource {
     const architecture = statedArchitecture(args)!;
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:EcsTarget", name, recorded, announced("ecs", name, recorded, opts));
-    const path = (field: string) => fieldPath(opts?.parent, "ecs", field);
+    const path = under(partPath(opts?.parent, "ecs"));
     const unique = uniqueName(name, opts?.parent, "EcsTarget");
     warnOfSize(this, args, path);
 
     const image = targetImage(this, name, args, architecture);
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const logs = logGroup(name, args, { parent: this });
-    const roles = makeRoles(this, name, args, image, logs);
+    const place: Place = { target: this, name, args, architecture, image, region, logs };
+    const roles = makeRoles(place);
     const container = scopedName(name, opts?.parent).replace(/[^A-Za-z0-9_-]/g, "-");
     const family = `${pulumi.getProject()}-${pulumi.getStack()}-${container}`
       .replace(/[^A-Za-z0-9_-]/g, "-")
@@ -84,7 +86,7 @@ export class EcsTarget extends pulumi.ComponentResource {
         }),
         executionRoleArn: roles.execution.arn,
         taskRoleArn: roles.task.arn,
-        containerDefinitions: containerDefinitions(container, args, image, logs, region),
+        containerDefinitions: containerDefinitions(place, container),
         tags: args.tags,
       },
       {
@@ -104,12 +106,9 @@ export class EcsTarget extends pulumi.ComponentResource {
       },
     );
     this.logsCommand = logsCommand(logs.name, region);
-    const cluster = args.clusterArn ?? makeCluster(this, name, args);
-    const { service, balanced } = makeService(this, name, args, {
-      task,
-      cluster,
-      container,
-      architecture,
+    const cluster = args.clusterArn ?? makeCluster(place);
+    const { service, balanced } = makeService(place, {
+      ...{ task, cluster, container },
       dependsOn: roles.policies,
       explain: explainFailure(
         `service of ECS for ${unique}`,
@@ -128,7 +127,7 @@ export class EcsTarget extends pulumi.ComponentResource {
       args.executeCommand === false
         ? pulumi.output("")
         : pulumi.interpolate`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`;
-    confirmRollout(this, name, task, service, this.logsCommand);
+    confirmRollout(place, task, service, this.logsCommand);
     this.registerOutputs({
       url: this.url,
       clusterArn: this.clusterArn,
@@ -146,6 +145,17 @@ function warnOfSize(target: EcsTarget, args: EcsArgs, path: (field: string) => s
   if (warning !== undefined) void pulumi.log.warn(path(warning), target);
 }
 
+/** Where everything is made, and what is known by then. */
+interface Place {
+  readonly target: EcsTarget;
+  readonly name: string;
+  readonly args: EcsArgs;
+  readonly architecture: Architecture;
+  readonly image: TargetImage;
+  readonly region: pulumi.Output<string>;
+  readonly logs: cloudwatch.LogGroup;
+}
+
 interface Roles {
   readonly execution: iam.Role;
   readonly task: iam.Role;
@@ -154,13 +164,7 @@ interface Roles {
 }
 
 /** The role with which ECS itself starts a task, and the role that the app has. */
-function makeRoles(
-  target: EcsTarget,
-  name: string,
-  args: EcsArgs,
-  image: TargetImage,
-  logs: cloudwatch.LogGroup,
-): Roles {
+function makeRoles({ target, name, args, image, logs }: Place): Roles {
   const opts = { parent: target };
   const assumeRolePolicy = trust("ecs-tasks.amazonaws.com");
   const role = (suffix: string) =>
@@ -208,11 +212,8 @@ function makeRoles(
 }
 
 function containerDefinitions(
+  { args, image, logs, region }: Place,
   container: string,
-  args: EcsArgs,
-  image: TargetImage,
-  logs: cloudwatch.LogGroup,
-  region: pulumi.Output<string>,
 ): pulumi.Output<string> {
   const pairs = (values: Record<string, pulumi.Input<string>> | undefined, field: string) =>
     Object.entries(values ?? {})
@@ -258,7 +259,7 @@ function containerDefinitions(
   ]);
 }
 
-function makeCluster(target: EcsTarget, name: string, args: EcsArgs): pulumi.Output<string> {
+function makeCluster({ target, name, args }: Place): pulumi.Output<string> {
   const cluster = new aws.ecs.Cluster(name, { tags: args.tags }, { parent: target });
   if (!args.spot) return cluster.arn;
   const providers = new aws.ecs.ClusterCapacityProviders(
@@ -270,14 +271,11 @@ function makeCluster(target: EcsTarget, name: string, args: EcsArgs): pulumi.Out
 }
 
 function makeService(
-  target: EcsTarget,
-  name: string,
-  args: EcsArgs,
+  { target, name, args, architecture }: Place,
   given: {
     task: ecs.TaskDefinition;
     cluster: pulumi.Input<string>;
     container: string;
-    architecture: Architecture;
     dependsOn: pulumi.Resource[];
     explain: pulumi.ResourceHookBinding;
   },
@@ -309,7 +307,7 @@ function makeService(
         placementConstraints: [
           {
             type: "memberOf",
-            expression: `attribute:ecs.cpu-architecture == ${spellings[given.architecture].ecs.toLowerCase()}`,
+            expression: `attribute:ecs.cpu-architecture == ${spellings[architecture].ecs.toLowerCase()}`,
           },
         ],
       }),
@@ -344,8 +342,7 @@ function makeService(
 
 /** In `up` only: fails it where ECS runs something else than was asked for, which the provider reports as success. */
 function confirmRollout(
-  target: EcsTarget,
-  name: string,
+  { target, name }: Place,
   task: ecs.TaskDefinition,
   service: ecs.Service,
   logs: pulumi.Output<string>,

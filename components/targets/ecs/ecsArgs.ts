@@ -139,32 +139,3 @@ export interface EcsArgs extends NetworkArgs, AwsEnvironmentArgs {
 
 /** Arguments of `EcsTarget`. */
 export interface EcsTargetArgs extends EcsArgs, TargetImageArgs {}
-
-/** The fields, so that a misspelt one is told. A missing member fails to compile. */
-export const ecsFields: Readonly<Record<keyof EcsArgs, true>> = {
-  architecture: true,
-  launchType: true,
-  spot: true,
-  clusterArn: true,
-  cpu: true,
-  memory: true,
-  desiredCount: true,
-  containerPort: true,
-  ingressCidrs: true,
-  loadBalancer: true,
-  health: true,
-  command: true,
-  user: true,
-  assignPublicIp: true,
-  executeCommand: true,
-  policyArns: true,
-  executionPolicyArns: true,
-  pullSecretArn: true,
-  logRetentionDays: true,
-  steadyStateTimeout: true,
-  tags: true,
-  vpcId: true,
-  subnetIds: true,
-  environment: true,
-  secrets: true,
-};

@@ -1,18 +1,46 @@
-import { Checker, isFields, isLater } from "../../check";
+import { type At, Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
-import { parseArchitecture } from "../../platform";
 import { environmentProblems, secretArn } from "../aws/environment";
 import { logRetentionProblem } from "../aws/logs";
 import { networkProblems } from "../aws/network";
 import { policyArnProblems } from "../aws/policyAttachments";
 import { reachProblems } from "../aws/reach";
-import { imageProblem } from "../targetImage";
-import { EcsLaunchType, ecsFields } from "./ecsArgs";
+import { architectureProblem, imageProblem } from "../targetImage";
+import { type EcsArgs, EcsLaunchType } from "./ecsArgs";
+
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+const ecsFields: Readonly<Record<keyof EcsArgs, true>> = {
+  architecture: true,
+  launchType: true,
+  spot: true,
+  clusterArn: true,
+  cpu: true,
+  memory: true,
+  desiredCount: true,
+  containerPort: true,
+  ingressCidrs: true,
+  loadBalancer: true,
+  health: true,
+  command: true,
+  user: true,
+  assignPublicIp: true,
+  executeCommand: true,
+  policyArns: true,
+  executionPolicyArns: true,
+  pullSecretArn: true,
+  logRetentionDays: true,
+  steadyStateTimeout: true,
+  tags: true,
+  vpcId: true,
+  subnetIds: true,
+  environment: true,
+  secrets: true,
+};
 
 /** What is wrong with the arguments of an ECS target. `path` is that of the object in an App, empty for the target alone. */
 export function ecsProblems(given: unknown, path: string): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   const known = [...Object.keys(ecsFields), ...(path === "" ? ["image", "ref"] : [])];
   const args: unknown = given ?? null;
   if (!check.fields(args, path, known)) return check.problems;
@@ -27,19 +55,9 @@ export function ecsProblems(given: unknown, path: string): Problem[] {
   return check.problems;
 }
 
-type Fields = Record<string, unknown>;
-type At = (field: string) => string;
-
 function checkMachine(check: Checker, args: Fields, at: At): void {
   const { architecture, launchType, spot } = args;
-  if (check.plain(architecture, at("architecture"))) {
-    if (typeof architecture !== "string" || parseArchitecture(architecture) === undefined)
-      check.add(
-        at("architecture"),
-        `${show(architecture)} is no architecture of ECS`,
-        `write "x86_64" or "arm64"`,
-      );
-  }
+  architectureProblem(check, architecture, at("architecture"), "ECS");
   check.oneOf(launchType, at("launchType"), Object.values(EcsLaunchType));
   check.flag(spot, at("spot"));
   check.text(args.clusterArn, at("clusterArn"), `"arn:aws:ecs:…:cluster/…"`);
@@ -53,11 +71,9 @@ function checkMachine(check: Checker, args: Fields, at: At): void {
     if (spot === true)
       check.add(at("spot"), "is for Fargate", `remove it, or set ${at("launchType")} to "FARGATE"`);
   }
-  const plain = (field: string, least: number, most: number, unit: string) =>
-    check.plain(args[field], at(field)) && check.whole(args[field], at(field), least, most, unit);
-  plain("cpu", 128, 196_608, "CPU units");
-  plain("memory", 6, 1_048_576, "MiB");
-  plain("steadyStateTimeout", 1, 360, "minutes");
+  check.plainWhole(args.cpu, at("cpu"), 128, 196_608, "CPU units");
+  check.plainWhole(args.memory, at("memory"), 6, 1_048_576, "MiB");
+  check.plainWhole(args.steadyStateTimeout, at("steadyStateTimeout"), 1, 360, "minutes");
   check.whole(args.desiredCount, at("desiredCount"), 0, 5000, "tasks");
 }
 
@@ -103,11 +119,8 @@ function checkHealth(check: Checker, health: unknown, at: At): void {
   } else {
     check.texts(health.command, at("health.command"), `"/healthy"`);
   }
-  const plain = (field: string, least: number, most: number, unit: string) =>
-    check.plain(health[field], at(`health.${field}`)) &&
-    check.whole(health[field], at(`health.${field}`), least, most, unit);
-  plain("interval", 5, 300, "seconds");
-  plain("timeout", 2, 60, "seconds");
-  plain("retries", 1, 10, "failures");
-  plain("startPeriod", 0, 300, "seconds");
+  check.plainWhole(health.interval, at("health.interval"), 5, 300, "seconds");
+  check.plainWhole(health.timeout, at("health.timeout"), 2, 60, "seconds");
+  check.plainWhole(health.retries, at("health.retries"), 1, 10, "failures");
+  check.plainWhole(health.startPeriod, at("health.startPeriod"), 0, 300, "seconds");
 }

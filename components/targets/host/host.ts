@@ -3,22 +3,23 @@ import { join } from "node:path";
 import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../../announcement";
+import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
+import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
-import { type Architecture, statedArchitecture } from "../../platform";
+import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, scopedName } from "../../scope";
+import { partPath, scopedName } from "../../scope";
 import { recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { watchContainer } from "./hostWatch";
-import { deployOverSsh, firstHost, recordedSsh } from "./sshHosts";
+import { deployOverSsh, firstHost, type HostScripts, recordedSsh } from "./sshHosts";
 import { placeOf } from "./sshProblems";
 import { sshCommand, sshUrl } from "./sshText";
 import {
   type HostIdentity,
-  type PullCredentials,
   hostIdentity,
   hostUrl,
   pullSettings,
@@ -71,10 +72,10 @@ export class HostTarget extends pulumi.ComponentResource {
     );
     super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, opts));
     const image = targetImage(this, name, args, architecture, given);
-    const registry = { address: given?.address, ...image.access };
+    const login = loginOf(image.access);
     const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
-    const path = fieldPath(opts?.parent, "host", "x") === "x" ? "" : "host";
+    const path = partPath(opts?.parent, "host");
     const known = args.name ?? scoped;
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
     refuse(name, claim(identity, ssh, path));
@@ -84,31 +85,33 @@ export class HostTarget extends pulumi.ComponentResource {
     const logs = `docker logs --follow --tail 100 ${container}`;
     const shell = `docker exec --interactive --tty ${container} sh`;
 
+    const scripts: HostScripts = {
+      ...{ image: image.ref, architecture },
+      pull: pulumi
+        // Over SSH they go in with the script: its server passes no environment on.
+        .all([settings.image, given?.address, ssh && login])
+        .apply(
+          ([ref, address, credentials]) =>
+            pullSettings(identity, ref, architecture, address, credentials) + script,
+        ),
+      release: (resource) =>
+        releaseText(identity, resource, settings, path).apply((text) => text + script),
+      remove: (resource) =>
+        pulumi
+          .all([resource, settings.stopTimeout])
+          .apply(
+            ([label, stopTimeout]) =>
+              releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
+              script,
+          ),
+    };
     if (ssh === undefined) {
-      deployHere(this, name, identity, architecture, settings, registry, path, script);
+      deployHere(this, name, container, login, scripts);
       this.url = pulumi.output(asked).apply(hostUrl);
       this.logsCommand = pulumi.output(logs);
       this.shellCommand = pulumi.output(shell);
     } else {
-      deployOverSsh(this, name, ssh, path === "" ? "ssh" : `${path}.ssh`, container, {
-        triggers: [settings.image, architecture],
-        pull: pulumi
-          .all([settings.image, registry.address, passedOn(registry)])
-          .apply(
-            ([ref, address, credentials]) =>
-              pullSettings(identity, ref, architecture, address, credentials) + script,
-          ),
-        release: (resource) =>
-          releaseText(identity, resource, settings, path).apply((text) => text + script),
-        remove: (resource) =>
-          pulumi
-            .all([resource, settings.stopTimeout])
-            .apply(
-              ([label, stopTimeout]) =>
-                releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
-                script,
-            ),
-      });
+      deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
       const first = firstHost(ssh);
       this.url = pulumi
         .all([first, asked])
@@ -135,12 +138,9 @@ export function recordedHost({ ssh, ...rest }: HostArgs) {
 function deployHere(
   component: pulumi.Resource,
   name: string,
-  identity: HostIdentity,
-  architecture: Architecture,
-  settings: HostArgs & { image: pulumi.Output<string> },
-  registry: RegistryAccess & { address?: pulumi.Input<string> },
-  path: string,
-  script: string,
+  container: string,
+  login: ReturnType<typeof loginOf>,
+  { image, architecture, ...scripts }: HostScripts,
 ): void {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
 
@@ -152,11 +152,12 @@ function deployHere(
       ...common,
       create: runScript("pull"),
       delete: runScript("forget"),
-      stdin: pulumi
-        .all([settings.image, registry.address])
-        .apply(([image, address]) => pullSettings(identity, image, architecture, address) + script),
-      environment: credentials(registry),
-      triggers: [settings.image, "this machine", architecture],
+      stdin: scripts.pull,
+      environment: login && {
+        MULTIARCH_REGISTRY_USERNAME: login.username,
+        MULTIARCH_REGISTRY_PASSWORD: login.password,
+      },
+      triggers: [image, "this machine", architecture],
     },
     { parent: component, ignoreChanges: ["environment", "stdin"], protect: false },
   );
@@ -171,13 +172,11 @@ function deployHere(
       update: runScript("release"),
       delete: runScript("remove"),
       // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
-      stdin: pulumi
-        .all([releaseText(identity, component.urn, settings, path), pull.id])
-        .apply(([text, id]) => `# ${id}\n${text}${script}`),
+      stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(component.urn)}`,
     },
     { parent: component, dependsOn: [pull], deleteBeforeReplace: true },
   );
-  watchContainer(component, release, pull, identity.container);
+  watchContainer(component, release, pull, container);
 }
 
 /** The containers that a program names on each machine, by its stack: two of one name would replace each other in every run. */
@@ -197,7 +196,7 @@ function claim({ owner }: HostIdentity, ssh: HostArgs["ssh"], path: string): Pro
   if (!taken) return [];
   return [
     {
-      path: path === "" ? "name" : `${path}.name`,
+      path: under(path)("name"),
       what: `is that of another host target of this program, whose container would be replaced`,
       fix: "give one of the two another name",
     },
@@ -212,24 +211,10 @@ function runScript(action: string): string {
   return `sh -s -- ${action}; exit $?`;
 }
 
-/** Over SSH they go in with the script: its server passes no environment on. */
-function passedOn({
-  username,
-  password,
-}: RegistryAccess): pulumi.Output<PullCredentials> | undefined {
+/** The credentials of the pull, secret whether or not they came as secrets; undefined where there are none. */
+function loginOf({ username, password }: RegistryAccess) {
   if (username === undefined || password === undefined) return undefined;
-  return pulumi.secret({ username, password });
-}
-
-/** The variables of the pull, secret whether or not they came as secrets; absent where there are no credentials. */
-function credentials(
-  registry: RegistryAccess,
-): { [name: string]: pulumi.Output<string> } | undefined {
-  if (registry.username === undefined || registry.password === undefined) return undefined;
-  return {
-    MULTIARCH_REGISTRY_USERNAME: pulumi.secret(registry.username),
-    MULTIARCH_REGISTRY_PASSWORD: pulumi.secret(registry.password),
-  };
+  return { username: pulumi.secret(username), password: pulumi.secret(password) };
 }
 
 /** The settings of the release; secret as soon as one value in them is. */
@@ -242,7 +227,7 @@ function releaseText(
   return pulumi
     .all([
       pulumi.output(settings),
-      secretNames(settings.environment ?? {}),
+      secretFields(settings.environment ?? {}),
       secretWords(settings, path),
       urn,
     ])
@@ -280,22 +265,10 @@ async function secretWords(settings: HostArgs, path: string): Promise<Problem[]>
     "health.command": settings.health?.command,
     "release.command": settings.release?.command,
   };
-  const found = Object.entries(fields).map(async ([field, value]) =>
-    (await pulumi.isSecret(pulumi.output(value))) ? [field] : [],
-  );
-  return (await Promise.all(found)).flat().map((field) => ({
-    path: path === "" ? field : `${path}.${field}`,
+  const at = under(path);
+  return (await secretFields(fields)).map((field) => ({
+    path: at(field),
     what: "is secret, and the host's list of processes shows it to everybody there",
-    fix: `pass it by ${path === "" ? "environment" : `${path}.environment`}`,
+    fix: `pass it by ${at("environment")}`,
   }));
-}
-
-/** Which variables are secret. A rejection becomes one of the input that waits for this. */
-async function secretNames(environment: {
-  [name: string]: pulumi.Input<string>;
-}): Promise<string[]> {
-  const names = Object.entries(environment).map(async ([name, value]) =>
-    (await pulumi.isSecret(pulumi.output(value))) ? [name] : [],
-  );
-  return (await Promise.all(names)).flat();
 }

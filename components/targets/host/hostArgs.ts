@@ -205,28 +205,3 @@ export interface HostTargetArgs extends HostArgs, TargetImageArgs {
    */
   registry?: HostRegistryArgs;
 }
-
-const known: Readonly<Record<keyof HostTargetArgs, true>> = {
-  architecture: true,
-  command: true,
-  cpus: true,
-  environment: true,
-  extraHosts: true,
-  health: true,
-  memory: true,
-  name: true,
-  network: true,
-  ports: true,
-  image: true,
-  ref: true,
-  registry: true,
-  release: true,
-  restart: true,
-  ssh: true,
-  stopTimeout: true,
-  strategy: true,
-  user: true,
-  volumes: true,
-};
-/** The names of all fields. A missing one fails to compile. */
-export const hostFields: readonly string[] = Object.keys(known);

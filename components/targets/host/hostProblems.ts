@@ -1,10 +1,34 @@
 import { isIP } from "node:net";
-import { Checker, isFields, isLater } from "../../check";
+import { Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { Architecture, parseArchitecture } from "../../platform";
 import { imageProblem } from "../targetImage";
-import { HostRestart, HostStrategy, hostFields } from "./hostArgs";
+import { HostRestart, HostStrategy, type HostTargetArgs } from "./hostArgs";
 import { sshProblems } from "./sshProblems";
+
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+const hostFields: Readonly<Record<keyof HostTargetArgs, true>> = {
+  architecture: true,
+  command: true,
+  cpus: true,
+  environment: true,
+  extraHosts: true,
+  health: true,
+  memory: true,
+  name: true,
+  network: true,
+  ports: true,
+  image: true,
+  ref: true,
+  registry: true,
+  release: true,
+  restart: true,
+  ssh: true,
+  stopTimeout: true,
+  strategy: true,
+  user: true,
+  volumes: true,
+};
 
 /** What a value must be: the test, the words for it, and what to write instead. */
 interface Rule {
@@ -35,7 +59,7 @@ const seconds = (least: number): Rule =>
 const rules = {
   architecture: {
     ...member(Object.values(Architecture)),
-    test: (value) => typeof value === "string" && parseArchitecture(value) !== undefined,
+    test: (value) => parseArchitecture(value) !== undefined,
   },
   port: whole("a whole number from 1 to 65535", "give a port such as 8080", 1, 65_535),
   address: {
@@ -122,14 +146,11 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
   }
   // Within an App these are the App's.
   const alone = (field: string) => path === "" || !["image", "ref", "registry"].includes(field);
-  checker.fields(args, path, hostFields.filter(alone));
+  checker.fields(args, path, Object.keys(hostFields).filter(alone));
   if (path === "") imageProblem(checker, args);
-  sshProblems(checker, args.ssh, path === "" ? "ssh" : `${path}.ssh`);
-  environmentProblems(
-    checker,
-    args.environment,
-    path === "" ? "environment" : `${path}.environment`,
-  );
+  const at = under(path);
+  sshProblems(checker, args.ssh, at("ssh"));
+  environmentProblems(checker, args.environment, at("environment"));
   containerProblems(checker, args, path);
   if (path === "") registryProblems(checker, args.registry);
   return checker.problems;
@@ -151,7 +172,7 @@ function registryProblems(checker: Checker, registry: unknown): void {
 
 /** Checks how a container runs on a machine, whoever brings it there. */
 export function containerProblems(checker: Checker, args: Fields, path: string): void {
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   const check = (field: string, rule: Rule, value: unknown, needed = false) => {
     if (value === undefined || value === null) {
       if (needed) checker.add(at(field), `is missing: ${rule.allowed}`, rule.fix);
@@ -250,8 +271,6 @@ export function containerProblems(checker: Checker, args: Fields, path: string):
         `add it to ${at("ports")}`,
       );
 }
-
-type Fields = Record<string, unknown>;
 
 /** Stands for an entry of a list that is no object, which was reported as such. */
 const broken: Fields = {};

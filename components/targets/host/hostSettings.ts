@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
-import { parseReference } from "../../registry/reference";
+import { registryIn } from "../../registry/reference";
 import type { Architecture } from "../../platform";
 import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
@@ -47,16 +47,11 @@ function header(identity: HostIdentity, image: string, problems: string): string
     assign("owner", identity.owner),
     assign("resource", identity.resource ?? identity.owner),
     assign("image", image),
-    assign("registry", registryOf(image)),
+    assign("registry", registryIn(image) ?? "docker.io"),
     assign("pull_timeout", 1800),
     assign("lock_timeout", 900),
     assign("problems", problems),
   ];
-}
-
-function registryOf(image: string): string {
-  const parsed = parseReference(image);
-  return parsed.ok ? parsed.reference.registry : "docker.io";
 }
 
 /** Credentials for the pull. */
@@ -112,11 +107,7 @@ export function releaseSettings(
   problems = "",
   machine: MachineSettings = {},
 ): string {
-  const ports = (args.ports ?? []).map((port) => {
-    const address = port.address ?? "127.0.0.1";
-    const ip = address.includes(":") ? `[${address}]` : address;
-    return { container: port.container, at: `${ip}:${port.host ?? port.container}` };
-  });
+  const ports = (args.ports ?? []).map((port) => ({ ...port, at: placeOf(port) }));
   const health = args.health ?? {};
   const kind = health.path ? "http" : health.command ? "command" : "running";
   const healthPort = health.port ?? ports[0]?.container ?? 0;
@@ -190,6 +181,13 @@ export function releaseSettings(
   ].join("\n");
 }
 
+/** Where a port listens: `127.0.0.1:8080`. An address that turns out to be no text is told by the script. */
+function placeOf(port: NonNullable<HostSettings["ports"]>[number]): string {
+  const address = String(port.address ?? "127.0.0.1");
+  const ip = address.includes(":") ? `[${address}]` : address;
+  return `${ip}:${port.host ?? port.container}`;
+}
+
 /** Where this machine itself reaches a port that listens on an address. */
 function reachable(at: string): string {
   return at.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
@@ -224,9 +222,5 @@ export function hostUrl(args: Pick<HostSettings, "ports" | "health">): string {
   const ports = args.ports ?? [];
   const asked = args.health?.port;
   const port = ports.find((candidate) => candidate.container === asked) ?? ports[0];
-  if (port === undefined) return "";
-  // Where it turns out to be no text, the script says so.
-  const address = String(port.address ?? "127.0.0.1");
-  const ip = address.includes(":") ? `[${address}]` : address;
-  return `http://${reachable(`${ip}:${port.host ?? port.container}`)}`;
+  return port === undefined ? "" : `http://${reachable(placeOf(port))}`;
 }

@@ -77,31 +77,3 @@ export interface SshHostArgs {
    */
   attempts?: pulumi.Input<number>;
 }
-
-const address: Readonly<Record<keyof SshAddressArgs, true>> = {
-  address: true,
-  port: true,
-  hostKey: true,
-  acceptAnyHostKey: true,
-};
-const bastion: Readonly<Record<keyof SshBastionArgs, true>> = {
-  ...address,
-  user: true,
-  privateKey: true,
-  privateKeyPassword: true,
-};
-const all: Readonly<Record<keyof SshHostArgs, true>> = {
-  hosts: true,
-  user: true,
-  privateKey: true,
-  privateKeyPassword: true,
-  agentSocket: true,
-  bastion: true,
-  attempts: true,
-};
-/** The names of all fields. A missing one fails to compile. */
-export const sshFields = {
-  address: Object.keys(address),
-  bastion: Object.keys(bastion),
-  all: Object.keys(all),
-} as const;

@@ -12,10 +12,10 @@ import {
   type SshPlace,
 } from "./sshText";
 
-/** What is to be done on each host: texts for the stdin of a shell. */
-export interface SshScripts {
-  /** The image's reference and the architecture: a change of one is another pull. */
-  readonly triggers: readonly pulumi.Input<string>[];
+/** What is to be done on each host: texts for the stdin of a shell. A change of image or architecture is another pull. */
+export interface HostScripts {
+  readonly image: pulumi.Output<string>;
+  readonly architecture: string;
   readonly pull: pulumi.Output<string>;
   /** @param resource the label by which the host's containers are known as made by this resource, on this host */
   readonly release: (resource: pulumi.Output<string>) => pulumi.Output<string>;
@@ -44,7 +44,7 @@ export function deployOverSsh(
   ssh: SshHostArgs,
   path: string,
   container: string,
-  scripts: SshScripts,
+  scripts: HostScripts,
 ): void {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
   // By a promise: as an output it would bring along that it waits for the component's children, the later hosts among them.
@@ -81,7 +81,7 @@ export function deployOverSsh(
         update: "cat >/dev/null",
         delete: "sh -s -- forget",
         stdin: scripts.pull,
-        triggers: [...scripts.triggers, place],
+        triggers: [scripts.image, scripts.architecture, place],
       },
       { ...options("pull"), dependsOn: before, ignoreChanges: ["stdin"], protect: false },
     );

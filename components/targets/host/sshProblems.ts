@@ -1,9 +1,30 @@
 import { isIP } from "node:net";
-import { type Checker, isFields, isLater } from "../../check";
+import { type Checker, type Fields, isFields, isLater } from "../../check";
 import { show } from "../../errors";
-import { sshFields } from "./sshArgs";
+import type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./sshArgs";
 
-type Fields = Record<string, unknown>;
+/** The fields, so that a misspelt one is told. A missing member fails to compile. */
+const addressFields: Readonly<Record<keyof SshAddressArgs, true>> = {
+  address: true,
+  port: true,
+  hostKey: true,
+  acceptAnyHostKey: true,
+};
+const bastionFields: Readonly<Record<keyof SshBastionArgs, true>> = {
+  ...addressFields,
+  user: true,
+  privateKey: true,
+  privateKeyPassword: true,
+};
+const sshFields: Readonly<Record<keyof SshHostArgs, true>> = {
+  hosts: true,
+  user: true,
+  privateKey: true,
+  privateKeyPassword: true,
+  agentSocket: true,
+  bastion: true,
+  attempts: true,
+};
 
 /** Names of resources are made of it, beside `-pull` and `-removal`. */
 const hostName = /^(?!.*-(pull|removal)$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
@@ -14,7 +35,7 @@ const publicKey =
 
 /** Checks `host.ssh`. No value of a private key is ever shown. */
 export function sshProblems(checker: Checker, ssh: unknown, path: string): void {
-  if (!checker.fields(ssh ?? undefined, path, sshFields.all)) return;
+  if (!checker.fields(ssh ?? undefined, path, Object.keys(sshFields))) return;
   const args = ssh as Fields;
   userProblem(checker, args.user, `${path}.user`);
   keyProblems(checker, args, path);
@@ -28,7 +49,7 @@ export function sshProblems(checker: Checker, ssh: unknown, path: string): void 
   checker.whole(args.attempts ?? undefined, `${path}.attempts`, 1, 1000, "tries");
 
   const bastion = args.bastion ?? undefined;
-  if (checker.fields(bastion, `${path}.bastion`, sshFields.bastion)) {
+  if (checker.fields(bastion, `${path}.bastion`, Object.keys(bastionFields))) {
     addressProblems(checker, bastion as Fields, `${path}.bastion`);
     userProblem(checker, (bastion as Fields).user, `${path}.bastion.user`);
     keyProblems(checker, bastion as Fields, `${path}.bastion`);
@@ -56,7 +77,7 @@ export function sshProblems(checker: Checker, ssh: unknown, path: string): void 
         "is no name for a host",
         'use lower-case letters, digits and hyphens, a letter first, and no "-pull" or "-removal" at the end',
       );
-    if (!checker.fields(host ?? null, field, sshFields.address)) continue;
+    if (!checker.fields(host ?? null, field, Object.keys(addressFields))) continue;
     addressProblems(checker, host as Fields, field);
     const place = placeOf(host as Fields);
     const other = place && seen.get(place);

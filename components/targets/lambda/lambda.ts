@@ -4,10 +4,11 @@ import type * as lambda from "@pulumi/aws/lambda/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import { announced } from "../../announcement";
+import { under } from "../../check";
 import { beforeChange } from "../../hooks";
 import { spellings, statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
-import { fieldPath, uniqueName } from "../../scope";
+import { partPath, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
 import { logStatements, policy, secretStatements, trust } from "../aws/iam";
 import { logGroup, logsCommand } from "../aws/logs";
@@ -56,7 +57,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
       recorded,
       announced("lambda", name, recorded, opts),
     );
-    const path = (field: string) => fieldPath(opts?.parent, "lambda", field);
+    const path = under(partPath(opts?.parent, "lambda"));
 
     const image = targetImage(this, name, args, architecture);
     const region = aws.getRegionOutput({}, { parent: this }).region;

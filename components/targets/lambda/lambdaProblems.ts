@@ -1,14 +1,13 @@
-import { Checker, isFields, isLater } from "../../check";
+import { type At, Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { builtBy } from "../../image/built";
 import { Image } from "../../image/image";
-import { parseReference } from "../../registry/reference";
-import { parseArchitecture } from "../../platform";
+import { registryIn } from "../../registry/reference";
 import { repositoryArnIn } from "../../registry/ecrAccess";
 import { environmentProblems, secretArn } from "../aws/environment";
 import { logRetentionProblem } from "../aws/logs";
 import { policyArnProblems } from "../aws/policyAttachments";
-import { imageProblem } from "../targetImage";
+import { architectureProblem, imageProblem } from "../targetImage";
 import { FunctionUrlAuth, type LambdaArgs } from "./lambdaArgs";
 
 /** The fields, so that a misspelt one is told. A missing member fails to compile. */
@@ -58,13 +57,10 @@ const aliasName = /^(?!\d+$)[A-Za-z0-9_-]{1,128}$/;
 const mostEnvironmentBytes = 4096;
 const thisMachine = /^(localhost|127\.0\.0\.1)(:\d+)?\//;
 
-type Fields = Record<string, unknown>;
-type At = (field: string) => string;
-
 /** What is wrong with the arguments of a Lambda target. `path` is that of the object in an App, empty for the target alone. */
 export function lambdaProblems(given: unknown, path: string): Problem[] {
   const check = new Checker();
-  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const at = under(path);
   const known = [...Object.keys(lambdaFields), ...(path === "" ? ["image", "ref"] : [])];
   const args: unknown = withoutSecrets(check, given ?? null, at);
   if (!check.fields(args, path, known)) return check.problems;
@@ -80,11 +76,7 @@ export function lambdaProblems(given: unknown, path: string): Problem[] {
   }
   logRetentionProblem(check, args.logRetentionDays, at("logRetentionDays"));
   const alias = at("alias");
-  if (
-    check.plain(args.alias, alias) &&
-    check.text(args.alias, alias, `"live"`) &&
-    !aliasName.test(args.alias)
-  ) {
+  if (check.plainText(args.alias, alias, `"live"`) && !aliasName.test(args.alias)) {
     check.add(
       alias,
       `${show(args.alias)} is no name of an alias`,
@@ -120,26 +112,18 @@ function checkImage(check: Checker, args: Fields): void {
 function checkRegistry(check: Checker, path: string, reference: unknown): void {
   if (typeof reference !== "string" || thisMachine.test(reference)) return;
   if (repositoryArnIn(reference) !== undefined) return;
-  const parsed = parseReference(reference);
+  const registry = registryIn(reference);
   // What isn't a reference at all is told by the Image that verifies it.
-  if (!parsed.ok) return;
+  if (registry === undefined) return;
   check.add(
     path,
-    `lies in ${parsed.reference.registry}, and Lambda pulls from ECR only`,
+    `lies in ${registry}, and Lambda pulls from ECR only`,
     "push it to a repository of ECR in the function's region",
   );
 }
 
 function checkMachine(check: Checker, args: Fields, at: At): void {
-  const { architecture } = args;
-  if (check.plain(architecture, at("architecture"))) {
-    if (typeof architecture !== "string" || parseArchitecture(architecture) === undefined)
-      check.add(
-        at("architecture"),
-        `${show(architecture)} is no architecture of Lambda`,
-        `write "x86_64" or "arm64"`,
-      );
-  }
+  architectureProblem(check, args.architecture, at("architecture"), "Lambda");
   check.whole(args.memory, at("memory"), 128, 10_240, "MiB");
   check.whole(args.timeout, at("timeout"), 1, 900, "seconds");
   check.whole(args.ephemeralStorage, at("ephemeralStorage"), 512, 10_240, "MiB");
