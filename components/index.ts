@@ -1,3 +1,4 @@
+// The order is that of docs/api and of the schema.
 export { App, type AppArgs } from "./app";
 export { appOutputs, type AppOutputs } from "./appOutputs";
 export { Image, type PlatformImage } from "./image/image";
