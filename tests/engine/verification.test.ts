@@ -186,9 +186,9 @@ describe("run", () => {
   });
 
   it("an image that lies behind a shell is found by running it", async () => {
-    // The header of a program for s390x, which nothing here runs.
+    // The header of a program for BPF, for which there is no emulator that could be registered here.
     const header =
-      "\\\\177ELF\\\\002\\\\002\\\\001\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\002\\\\0\\\\026";
+      "\\\\177ELF\\\\002\\\\002\\\\001\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\0\\\\002\\\\0\\\\367";
     write(
       appFiles["app/Dockerfile"].replace(
         /CMD.*/,
