@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createApp, type AppProject, type Settings } from "./appProject";
-import { crashingProgram, riscvProgram } from "./ownBuildkit";
+import { crashingProgram, strangeProgram } from "./ownBuildkit";
 
 // Faults whose raw text explains nothing, provoked on the real engine, BuildKit and QEMU: each gets its sentence.
 
@@ -9,7 +9,7 @@ let app: AppProject;
 beforeAll(async () => {
   app = await createApp("explained", { host: null });
   const file = (name: string) => join(app.project.directory, "app", name);
-  writeFileSync(file("riscv"), riscvProgram(), { mode: 0o755 });
+  writeFileSync(file("strange"), strangeProgram(), { mode: 0o755 });
   writeFileSync(file("crash"), crashingProgram(), { mode: 0o755 });
 });
 afterAll(() => app.dispose());
@@ -35,7 +35,7 @@ function refuse(status: number, code: string, message: string, of = /./): void {
 afterEach(() => app.front.intercept(undefined));
 
 it("a step of another architecture, of which the provider's error tells the exit code only", async () => {
-  const output = await failed("linux/amd64", `COPY --chmod=755 riscv /riscv\nRUN ["/riscv"]`);
+  const output = await failed("linux/amd64", `COPY --chmod=755 strange /strange\nRUN ["/strange"]`);
   expect(output).toContain("exit code: 1");
   expect(output.slice(output.indexOf("\nDiagnostics:"))).not.toContain("exec format error");
   expect(output).toMatch(/a step ran code of another architecture than linux\/amd64/);

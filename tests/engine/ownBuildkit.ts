@@ -241,6 +241,9 @@ export const riscvProgram = (): Buffer =>
   // addi a0, zero, 0; addi a7, zero, 93 (exit); ecall. Floats of double precision lie in registers, as Linux has it.
   program(243, 4, "130500009308d00573000000");
 
+/** A program for BPF, of which no emulator can be registered: which others are differs from machine to machine. */
+export const strangeProgram = (): Buffer => program(247, 0, "00000000");
+
 /** The smallest program for arm64 that crashes: it reads what lies at address 0. */
 export const crashingProgram = (): Buffer => program(183, 0, "000080d2000040f9");
 
