@@ -22,11 +22,12 @@ export interface Watch {
 }
 
 /**
- * Asks each `every` milliseconds, also while an answer is awaited: one that is slow hides no gap. At most 50,000 times.
+ * Asks each `every` milliseconds, also while an answer is awaited: one that is slow hides no gap.
  *
  * @param patience milliseconds after which an answer that hasn't come counts as none
+ * @param most how often it is asked at most
  */
-export function watch(port: number, every = 50, patience = 2000): Watch {
+export function watch(port: number, every = 50, patience = 2000, most = 50_000): Watch {
   const outages: Outage[] = [];
   const began = Date.now();
   let down: number | undefined;
@@ -41,7 +42,7 @@ export function watch(port: number, every = 50, patience = 2000): Watch {
     down = undefined;
   };
   const timer = setInterval(() => {
-    if (polls >= 50_000) return clearInterval(timer);
+    if (polls >= most) return clearInterval(timer);
     polls += 1;
     const asked = Date.now();
     const failed = (reason: string) => {

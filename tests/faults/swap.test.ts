@@ -17,6 +17,8 @@ import { type Outage, type Watch, watch } from "./service";
 
 const releases = Number(process.env.MULTIARCH_RELEASES ?? 5);
 const every = 10;
+/** Half a minute's requests for each release. */
+const most = releases * 3000;
 const folder = mkdtempSync(join(tmpdir(), "multiarch-faults-swap-"));
 const run = promisify(execFile);
 let app: AppProject;
@@ -54,8 +56,8 @@ exec /server
 it(
   "releases under load: the gap is what the engine takes to stop one container and start another, and behind Caddy no request is lost",
   async () => {
-    const direct = watch(app.port, every);
-    const proxied = watch(caddy.port, every, 10_000);
+    const direct = watch(app.port, every, 2000, most);
+    const proxied = watch(caddy.port, every, 10_000, most);
     for (let nth = 1; nth <= releases; nth++) {
       app.project.write("app/RELEASE", `release ${nth}`);
       await app.project.up();
