@@ -8,7 +8,7 @@ export { Architecture } from "./platform";
 export { Repository } from "./registry/repository";
 export * from "./registry/repositoryArgs";
 export type { AwsEnvironmentArgs } from "./targets/aws/environment";
-export type { LoadBalancerArgs } from "./targets/aws/loadBalancer";
+export type { LoadBalancerArgs } from "./targets/aws/loadBalancerArgs";
 export type { NetworkArgs } from "./targets/aws/network";
 export type { ImageOutputsArgs, TargetImageArgs } from "./targets/targetImage";
 export * from "./targets/lambda/lambdaArgs";

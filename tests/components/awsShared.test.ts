@@ -11,9 +11,9 @@ import {
 import {
   type Balanced,
   loadBalancer,
-  type LoadBalancerArgs,
   loadBalancerProblems,
 } from "../../components/targets/aws/loadBalancer";
+import type { LoadBalancerArgs } from "../../components/targets/aws/loadBalancerArgs";
 import {
   cidrProblems,
   type Network,

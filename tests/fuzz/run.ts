@@ -24,6 +24,8 @@ export interface Verdict {
   readonly message: string;
   /** What must never be. */
   readonly findings: readonly string[];
+  /** How many resources it came to. */
+  readonly resources: number;
 }
 
 alone();
@@ -106,7 +108,12 @@ export async function run(described: Record<string, unknown>, preview: boolean):
     findings.push(...(await outputProblems(app!, hidden)));
   }
   const kind = errors.length === 0 ? "plan" : "error";
-  return { kind, message: [...new Set(messages)].join("\n"), findings: [...new Set(findings)] };
+  return {
+    kind,
+    message: [...new Set(messages)].join("\n"),
+    findings: [...new Set(findings)],
+    resources: registered.length,
+  };
 }
 
 /** Whether it takes longer than it may. */

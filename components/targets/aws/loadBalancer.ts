@@ -5,34 +5,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import type { Checker } from "../../check";
 import { show } from "../../errors";
+import type { LoadBalancerArgs } from "./loadBalancerArgs";
 import { cidrProblems, type Network } from "./network";
 import { securityGroup } from "./securityGroup";
-
-/** An application load balancer in front of a target. Costs by the hour, used or not. */
-export interface LoadBalancerArgs {
-  /** Blocks of addresses that may reach it: `["0.0.0.0/0"]` is everybody. */
-  ingressCidrs: pulumi.Input<string>[];
-  /**
-   * ARN of a certificate in ACM, in the same region. With it, HTTPS on port 443, and port 80 redirects there.
-   * @default HTTP on port 80
-   */
-  certificateArn?: pulumi.Input<string>;
-  /**
-   * The HTTP path that answers with 200 to 399 where the app is healthy.
-   * @default "/"
-   */
-  healthPath?: pulumi.Input<string>;
-  /**
-   * Whether it has private addresses only.
-   * @default false
-   */
-  internal?: boolean;
-  /**
-   * Subnets of at least two availability zones.
-   * @default the target's
-   */
-  subnetIds?: pulumi.Input<string>[];
-}
 
 const fields: Readonly<Record<keyof LoadBalancerArgs, true>> = {
   ingressCidrs: true,

@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Architecture } from "../../platform";
 import type { AwsEnvironmentArgs } from "../aws/environment";
-import type { LoadBalancerArgs } from "../aws/loadBalancer";
+import type { LoadBalancerArgs } from "../aws/loadBalancerArgs";
 import type { NetworkArgs } from "../aws/network";
 import type {
   HostHealthArgs,
