@@ -38,11 +38,11 @@ export async function emulated(): Promise<Row[]> {
   const steps = (lines: string, command: string) =>
     `ARG BASE=scratch
 FROM --platform=$BUILDPLATFORM \${BASE} AS cross
-${lines.replaceAll("ARCH", "${BUILDARCH}")}
+${lines.replaceAll("-ARCH", "-${BUILDARCH}")}
 ARG NONCE
 RUN : measured && ${command}
 FROM \${BASE} AS emulated
-${lines.replaceAll("ARCH", "${TARGETARCH}")}
+${lines.replaceAll("-ARCH", "-${TARGETARCH}")}
 ARG NONCE
 RUN : measured && ${command}
 `;
