@@ -103,7 +103,7 @@ export async function unreachable(): Promise<Row[]> {
     ["refuses", { refuse: true }],
     ["is silent", { silent: true }],
   ] as const) {
-    proxy.set(toxic); // Nothing is asked of a builder when it is made known.
+    proxy.set(undefined); // Who makes a builder known looks at it, and waits 20 s for a silent one.
     await withBuilder(`tcp://127.0.0.1:${proxy.port}`, async (builder) => {
       const { address } = environment().registry;
       const program = imageOnly({ address, repository: freshRepository("dead"), builder });

@@ -196,7 +196,7 @@ const table: [string, unknown, string][] = [
   [
     "a tarball whose name no file system takes",
     image({ tarball: { path: `out/${"a".repeat(251)}` } }),
-    `image.tarball.path: "out/aaa`,
+    `image.tarball.path: "out/${"a".repeat(72)}... holds a name of more than 250 bytes`,
   ],
   [
     "an unknown kind of tarball",

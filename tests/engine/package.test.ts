@@ -163,7 +163,7 @@ it.each(managers)(
       modes.map((mode) => run(process.execPath, [tsc, ...flags, ...mode, "consumer.ts"], folder)),
     );
     expect(said).toEqual(["", ""]);
-    // The types of @pulumi/aws are half of what a compiler would read.
+    // The types of @pulumi/aws are many, and a program's compiler would read them at each first run.
     const read = [tsc, ...flags, ...modes[1]!, "--listFilesOnly", "consumer.ts"];
     const files = await run(process.execPath, read, folder);
     expect(files).toContain("multiarch/dist/components/index.d.ts");
