@@ -18,12 +18,18 @@ export const freshRepository = (name: string): string =>
   `bench/${name}-${process.pid}-${++counter}`;
 
 /** What Docker's client builds from a project's context, with a cache in the registry as the component has it, or without. */
-export const buildx = (project: Project, address: string, repository: string, cached = true) => {
+export const buildx = (
+  project: Project,
+  address: string,
+  repository: string,
+  cached = true,
+  output = ["--push"],
+) => {
   const { builder, baseImage } = environment();
   const cache = `type=registry,ref=${address}/${repository}:cache`;
   const both = ["--cache-from", cache, "--cache-to", `${cache},mode=max,image-manifest=true`];
   const args = [
-    ...["buildx", "build", "--builder", builder, "--platform", "linux/amd64", "--push"],
+    ...["buildx", "build", "--builder", builder, "--platform", "linux/amd64", ...output],
     ...["--build-arg", `BASE=${baseImage}`, "--provenance=false", ...(cached ? both : [])],
     ...["--tag", `${address}/${repository}:latest`, join(project.directory, "app")],
   ];

@@ -16,7 +16,7 @@ export async function deployed(
   const repository = `bench/${name}-${process.pid}`;
   const text = program({ address: registry.address, repository, ports, ...common });
   const project = await tsProject(name, text, appFiles);
-  await project.up({ timeout: 470 });
+  await project.up({ timeout: 180 + 10 * count });
   return project;
 }
 

@@ -6,8 +6,8 @@ import { goCommand } from "../local/tools";
 import { runDocker, withBuilder } from "../tests/engine/dockerClient";
 import { environment } from "../tests/engine/harness";
 import { startBuildkit } from "../tests/engine/ownBuildkit";
-import { freshRepository, layersOf } from "./builds";
-import { deployed } from "./deploy";
+import { buildx, freshRepository, layersOf } from "./builds";
+import { deployed, unchanged } from "./deploy";
 import { seconds, tsProject } from "./place";
 import { apps, imageOnly } from "./programs";
 import { alternate, ratioRow, type Row } from "./stats";
@@ -31,54 +31,61 @@ async function stepSeconds(context: string, target: string): Promise<number> {
   return Number(took);
 }
 
-/** A step that only moves bytes, and a compiler: on the builder's own architecture, and emulated. */
-export async function emulated(): Promise<Row[]> {
+/** A step on the builder's own architecture, and emulated; `lines` copy in what it needs, with the platform's architecture for ARCH. */
+async function compare(
+  measure: string,
+  goal: number,
+  command: string,
+  { lines = "", files = {} }: { lines?: string; files?: Record<string, string> } = {},
+  prepare?: (context: string) => Promise<unknown>,
+): Promise<Row[]> {
+  const stage = (from: string, variable: string) =>
+    `${from}\nARG ${variable}\n${lines.replaceAll("ARCH", `\${${variable}}`)}\nARG NONCE\nRUN : measured && ${command}\n`;
+  const dockerfile = `ARG BASE=scratch
+${stage("FROM --platform=$BUILDPLATFORM ${BASE} AS cross", "BUILDARCH")}
+${stage("FROM ${BASE} AS emulated", "TARGETARCH")}`;
+  const all = { "app/Dockerfile": dockerfile, ...files };
+  const project = await tsProject("benchqemu", "export {};\n", all);
+  const context = join(project.directory, "app");
+  await prepare?.(context);
+  const side = (target: string) => () => stepSeconds(context, target);
+  const compared = await alternate(side("cross"), side("emulated"), { noise: false });
+  await project.dispose();
+  return [ratioRow(`cross-compiled / emulated: ${measure}`, compared, goal)];
+}
+
+/** A step that only moves bytes. */
+export const emulatedBytes = (): Promise<Row[]> =>
+  compare("bytes", 0.3, "dd if=/dev/zero bs=1M count=150 | gzip | sha256sum");
+
+/** A compiler. */
+export async function emulatedCompiler(): Promise<Row[]> {
   const go = goCommand();
   if (!go) throw new Error("the compiler is Go's, and there is no go command");
-  const steps = (lines: string, command: string) =>
-    `ARG BASE=scratch
-FROM --platform=$BUILDPLATFORM \${BASE} AS cross
-${lines.replaceAll("-ARCH", "-${BUILDARCH}")}
-ARG NONCE
-RUN : measured && ${command}
-FROM \${BASE} AS emulated
-${lines.replaceAll("-ARCH", "-${TARGETARCH}")}
-ARG NONCE
-RUN : measured && ${command}
-`;
   const functions = Array.from(
     { length: 1500 },
     (_, nth) =>
       `func f${nth}(a, b []int) int {\n\ts := ${nth}\n\tfor i := range a {\n\t\tif a[i] > b[i%len(b)] {\n\t\t\ts += a[i] * ${nth}\n\t\t} else {\n\t\t\ts ^= b[i%len(b)]\n\t\t}\n\t}\n\treturn s\n}\n`,
   );
-  const compiler = "ARG BUILDARCH\nARG TARGETARCH\nCOPY compile-ARCH /compile\nCOPY big.go /big.go";
-  const project = await tsProject("benchqemu", "export {};\n", {
-    "bytes/Dockerfile": steps("", "dd if=/dev/zero bs=1M count=150 | gzip | sha256sum"),
-    "compiler/Dockerfile": steps(
-      compiler,
-      "GOARCH=arm64 /compile -p big -complete -o /big.o /big.go",
-    ),
-    "compiler/big.go": `package big\n\n${functions.join("\n")}`,
-  });
-  const at = (folder: string) => join(project.directory, folder);
-  for (const GOARCH of ["amd64", "arm64"])
-    await must(go, ["build", "-o", at(`compiler/compile-${GOARCH}`), "cmd/compile"], {
-      env: { GOOS: "linux", GOARCH, CGO_ENABLED: "0" },
-    });
-  const rows: Row[] = [];
-  for (const [folder, goal] of [
-    ["bytes", 0.3],
-    ["compiler", 0.15],
-  ] as const) {
-    const side = (target: string) => () => stepSeconds(at(folder), target);
-    const compared = await alternate(side("cross"), side("emulated"), { noise: false });
-    rows.push(ratioRow(`cross-compiled / emulated: ${folder}`, compared, goal));
-  }
-  await project.dispose();
-  return rows;
+  return compare(
+    ...(["compiler", 0.15, "GOARCH=arm64 /compile -p big -complete -o /big.o /big.go"] as const),
+    {
+      lines: "COPY compile-ARCH /compile\nCOPY big.go /big.go",
+      files: { "app/big.go": `package big\n\n${functions.join("\n")}` },
+    },
+    async (context) => {
+      for (const GOARCH of ["amd64", "arm64"])
+        await must(go, ["build", "-o", join(context, `compile-${GOARCH}`), "cmd/compile"], {
+          env: { GOOS: "linux", GOARCH, CGO_ENABLED: "0" },
+        });
+    },
+  );
 }
 
-/** Two programs of a hundred megabytes and more: built, pushed, verified, and pulled by a machine that lacks them. */
+/**
+ * A program of a hundred megabytes: built, pushed, verified, and pulled by a machine that lacks it. Then the same with Docker's client
+ * in place of Pulumi, which is how far a compression can go.
+ */
 export async function zstd(): Promise<Row[]> {
   const { registry, pulumi } = environment();
   const buildkit = await startBuildkit({ emulated: true });
@@ -86,6 +93,16 @@ export async function zstd(): Promise<Row[]> {
     "app/Dockerfile": "ARG IMAGE=scratch\nFROM ${IMAGE}\nRUN true\n",
   });
   const rows = await withBuilder(buildkit.endpoint, async (puller) => {
+    const pull = async (reference: string) => {
+      await buildkit.renew();
+      return seconds(() =>
+        runDocker([
+          ...["buildx", "build", "--builder", puller],
+          ...["--build-arg", `IMAGE=${registry.address}/${reference}`],
+          ...["--output", "type=cacheonly", join(pullContext.directory, "app")],
+        ]),
+      );
+    };
     const make = async (compression: string) => {
       const repository = freshRepository(compression);
       const program = imageOnly({
@@ -97,31 +114,44 @@ export async function zstd(): Promise<Row[]> {
       });
       mkdirSync(join(project.directory, "app/code"));
       copyFileSync(pulumi, join(project.directory, "app/code/program"));
-      return { project, repository };
+      await project.up();
+      const edit = () => project.write("app/code/line", randomBytes(20).toString("hex"));
+      const client = buildx(project, registry.address, `${repository}-client`, false, [
+        ...["--output", `type=image,push=true,compression=${compression},force-compression=true`],
+      ]);
+      const sizes: number[] = [];
+      const starts: number[] = [];
+      return {
+        ...{ project, sizes, starts },
+        byUp: async () => {
+          starts.push(await unchanged(project)());
+          edit();
+          const { seconds: up } = await project.up();
+          const digest = String((await project.outputs()).digest);
+          sizes.push((await layersOf(repository, digest)).at(-1)!.size / 1e6);
+          return up + (await pull(`${repository}@${digest}`));
+        },
+        byClient: async () => {
+          edit();
+          return (await seconds(client)) + (await pull(`${repository}-client:latest`));
+        },
+      };
     };
-    const sides = [await make("zstd"), await make("gzip")] as const;
-    const sizes: number[][] = [[], []];
-    const endToEnd = (nth: 0 | 1) => async () => {
-      const { project, repository } = sides[nth];
-      project.write("app/code/line", randomBytes(20).toString("hex"));
-      const { seconds: up } = await project.up();
-      const digest = String((await project.outputs()).digest);
-      sizes[nth]!.push((await layersOf(repository, digest)).at(-1)!.size / 1e6);
-      await buildkit.renew();
-      const image = `IMAGE=${registry.address}/${repository}@${digest}`;
-      const pull = await seconds(() =>
-        runDocker([
-          ...["buildx", "build", "--builder", puller, "--build-arg", image],
-          ...["--output", "type=cacheonly", join(pullContext.directory, "app")],
-        ]),
-      );
-      return up + pull;
+    const [ours, other] = [await make("zstd"), await make("gzip")];
+    const whole = await alternate(ours.byUp, other.byUp, { noise: false });
+    const client = await alternate(ours.byClient, other.byClient, { noise: false });
+    for (const { project } of [ours, other]) await project.dispose();
+    const less = (all: number[], starts: number[]) => all.map((one, nth) => one - starts[nth]!);
+    const own = {
+      ours: less(whole.ours, ours.starts),
+      other: less(whole.other, other.starts),
+      again: [],
     };
-    const compared = await alternate(endToEnd(0), endToEnd(1), { noise: false });
-    const bytes = { ours: sizes[0]!, other: sizes[1]!, again: [] };
-    for (const { project } of sides) await project.dispose();
+    const bytes = { ours: ours.sizes, other: other.sizes, again: [] };
     return [
-      ratioRow("zstd / gzip: `up` and a cold pull, 115 MB program", compared, 0.5),
+      ratioRow("zstd / gzip: `up` and a cold pull, 115 MB program", whole, 0.5),
+      { ...ratioRow("… less the no-change `up`", own, 0.5), goal: "(no goal)" },
+      { ...ratioRow("… by `docker buildx build`", client, 0.5), goal: "(no goal)" },
       ratioRow("… bytes of the layer", bytes, 0.95, "MB", 1),
     ];
   });

@@ -2,7 +2,7 @@
 import { cleanUp } from "./withoutJest";
 import { archFlip, cached, oneLine, unreachable } from "./builds";
 import { freshClone, registryCache } from "./cold";
-import { emulated, rootImport, zstd } from "./formats";
+import { emulatedBytes, emulatedCompiler, rootImport, zstd } from "./formats";
 import { prepare, tidy } from "./place";
 import { type Row, table } from "./stats";
 import { emptyProgram, hundred, phases, sameByHand, sixteen } from "./unchanged";
@@ -19,7 +19,8 @@ const measures: Readonly<Record<string, () => Promise<Row[]>>> = {
   cached,
   registryCache,
   freshClone,
-  emulated,
+  emulatedBytes,
+  emulatedCompiler,
   zstd,
   rootImport,
 };

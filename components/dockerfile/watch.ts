@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { registryIn } from "../registry/reference";
 import type { Access } from "./baseImages";
-import { adviseDockerfile, checkDockerfile, type DockerfileRequest } from "./dockerfile";
+import type { DockerfileRequest } from "./dockerfile";
 
 /** What is looked at in an image's Dockerfile where a build of it is due. */
 export interface DockerfileWatch {
@@ -24,12 +24,15 @@ export type WatchArgs = Pick<DockerfileRequest, "requiredBy" | "strict" | "path"
   readonly resource: pulumi.Resource;
 };
 
+/** The parser is loaded where a build is due: most runs have none, and start without it. */
+const reader = () => import("./dockerfile");
+
 /** Looks at one image's Dockerfile. All its platforms are built from the same. */
 export function watchDockerfile({ resource, ...args }: WatchArgs): DockerfileWatch {
   let looked: Promise<readonly string[]> | undefined;
   const look = async (inputs: BuildInputs) => {
     const request = { ...requestOf(inputs), ...args, access: await accessOf(inputs) };
-    const { errors, warnings, notes } = await checkDockerfile(request);
+    const { errors, warnings, notes } = await (await reader()).checkDockerfile(request);
     for (const text of warnings) await pulumi.log.warn(text, resource);
     for (const text of notes) await pulumi.log.info(text, resource);
     return errors;
@@ -41,7 +44,7 @@ export function watchDockerfile({ resource, ...args }: WatchArgs): DockerfileWat
     },
     async advise(inputs, platform) {
       const request = { ...requestOf(inputs), ...args, access: () => undefined };
-      const advice = adviseDockerfile(request, platform);
+      const advice = (await reader()).adviseDockerfile(request, platform);
       if (advice !== undefined) await pulumi.log.info(advice, resource);
     },
   };

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { docker, run } from "../../command";
-import { besides } from "../../hosting";
+import { besides, program } from "../../hosting";
 import { type Look, lookOverSsh } from "./sshLook";
 import { explainSsh, type SshPlace } from "./sshText";
 
@@ -18,6 +18,8 @@ export function watchContainer(
   container: string,
   over?: pulumi.Output<SshPlace>,
 ): void {
+  // Before the engine has answered, and so beside its work; under a test's mocks there is nothing to look at.
+  const early = over || !program() ? undefined : runningContainer(container);
   const looked = pulumi
     .all([release.stdout, pull.urn, over])
     .apply(async ([stdout, urn, place]) => {
@@ -25,7 +27,7 @@ export function watchContainer(
       if (released === undefined) return;
       const { running, failure }: Look = place
         ? await lookOverSsh(place.connection, container)
-        : { running: await runningContainer(container) };
+        : { running: await runningHere(container, released, early) };
       if (place && failure === "host key mismatch")
         await pulumi.log.warn(explainSsh(failure, place)!, component);
       if (running === undefined || running === released) return;
@@ -43,12 +45,39 @@ function containerOf(stdout: string | undefined): string | undefined {
   return /"container":"([0-9a-f]+)"/.exec(stdout ?? "")?.[1];
 }
 
-/** The id of the container that runs here, empty where none does, undefined where no engine answers. */
-async function runningContainer(name: string): Promise<string | undefined> {
-  const inspect = ["container", "inspect", "--format", "{{.State.Running}} {{.Id}}", name];
+/** What runs here now. An early answer counts where it is what was released: another may be of before the release. */
+async function runningHere(name: string, released: string, early?: Promise<string | undefined>) {
+  return (await early) === released ? released : runningContainer(name);
+}
+
+let asking: { readonly names: string[]; readonly answer: Promise<Answer> } | undefined;
+type Answer = (name: string) => string | undefined;
+
+/** The id of the container that runs here, empty where none does, undefined where no engine answers. All that is asked in one turn is one process. */
+export async function runningContainer(name: string): Promise<string | undefined> {
+  if (asking === undefined) {
+    const names: string[] = [];
+    const answer = new Promise<Answer>((resolve) => {
+      setImmediate(() => {
+        asking = undefined;
+        resolve(runningContainers(names));
+      });
+    });
+    asking = { names, answer };
+  }
+  asking.names.push(name);
+  return (await asking.answer)(name);
+}
+
+async function runningContainers(names: readonly string[]): Promise<Answer> {
+  const format = "{{.Name}} {{.State.Running}} {{.Id}}";
+  const inspect = ["container", "inspect", "--format", format, ...names];
   const asked = await docker(inspect, 3000);
   // As the host's script does: Podman where there is no Docker, and not where Docker is slow.
-  const { ok, stdout, stderr } = asked.missing ? await run("podman", inspect, 3000) : asked;
-  if (ok) return /^true ([0-9a-f]+)/.exec(stdout)?.[1] ?? "";
-  return /no such container/i.test(stderr) ? "" : undefined;
+  const { stdout, stderr } = asked.missing ? await run("podman", inspect, 3000) : asked;
+  const found = new Map<string, string>();
+  for (const [, name, running, id] of stdout.matchAll(/^\/?(\S+) (true|false) ([0-9a-f]+)$/gm))
+    found.set(name!, running === "true" ? id! : "");
+  const lacks = /no such container/i.test(stderr);
+  return (name) => found.get(name) ?? (lacks ? "" : undefined);
 }

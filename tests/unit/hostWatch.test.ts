@@ -1,0 +1,53 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { runningContainer } from "../../components/targets/host/hostWatch";
+
+const folder = mkdtempSync(join(tmpdir(), "multiarch-hostWatch-"));
+const path = process.env.PATH!;
+const asked = join(folder, "asked");
+
+afterEach(() => {
+  process.env.PATH = path;
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A client that notes what it is asked, and answers with a script's lines. */
+function client(name: string, lines: string): void {
+  const file = join(folder, name);
+  writeFileSync(asked, "");
+  writeFileSync(file, `#!/bin/sh\necho "${name} $*" >> ${asked}\n${lines}\n`);
+  chmodSync(file, 0o755);
+  process.env.PATH = [folder, path].join(delimiter);
+}
+
+const look = (...names: string[]) => Promise.all(names.map((name) => runningContainer(name)));
+
+it("asks for all containers at once: one that runs, one that is stopped, and one that is gone", async () => {
+  client(
+    "docker",
+    `echo "/web true 0a1b"\necho "/stopped false 2c3d"\necho "Error response from daemon: No such container: gone" >&2\nexit 1`,
+  );
+  expect(await look("web", "gone", "stopped")).toEqual(["0a1b", "", ""]);
+  const line = readFileSync(asked, "utf8");
+  expect(line).toMatch(/^docker container inspect .* web gone stopped\n$/);
+});
+
+it("asks again in a later turn", async () => {
+  client("docker", `echo "/web true 0a1b"`);
+  expect(await look("web")).toEqual(["0a1b"]);
+  client("docker", `echo "/web true 2c3d"`);
+  expect(await look("web")).toEqual(["2c3d"]);
+});
+
+it("can't tell where no engine answers", async () => {
+  client("docker", `echo "Cannot connect to the Docker daemon" >&2\nexit 1`);
+  expect(await look("web", "other")).toEqual([undefined, undefined]);
+});
+
+it("asks Podman where there is no Docker", async () => {
+  rmSync(join(folder, "docker"), { force: true });
+  client("podman", `echo "web true 0a1b"\necho "Error: no such container other" >&2\nexit 125`);
+  process.env.PATH = folder;
+  expect(await look("web", "other")).toEqual(["0a1b", ""]);
+});
