@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { runningContainer } from "../../components/targets/host/hostWatch";
 
 const folder = mkdtempSync(join(tmpdir(), "multiarch-hostWatch-"));
@@ -38,6 +39,19 @@ it("asks again in a later turn", async () => {
   expect(await look("web")).toEqual(["0a1b"]);
   client("docker", `echo "/web true 2c3d"`);
   expect(await look("web")).toEqual(["2c3d"]);
+});
+
+it("asks when the first of them may be asked for", async () => {
+  client("docker", `echo "/web true 0a1b"\necho "/late true 2c3d"`);
+  const never = pulumi.output(new Promise<string>(() => {}));
+  let known = () => {};
+  const later = pulumi.output(new Promise<void>((resolve) => (known = resolve)));
+  const both = Promise.all([runningContainer("late", never), runningContainer("web", later)]);
+  await new Promise((passed) => setTimeout(passed, 50));
+  expect(readFileSync(asked, "utf8")).toBe("");
+  known();
+  expect(await both).toEqual(["2c3d", "0a1b"]);
+  expect(readFileSync(asked, "utf8")).toMatch(/^docker container inspect .* late web\n$/);
 });
 
 it("can't tell where no engine answers", async () => {

@@ -18,8 +18,8 @@ export function watchContainer(
   container: string,
   over?: pulumi.Output<SshPlace>,
 ): void {
-  // Before the engine has answered, and so beside its work; under a test's mocks there is nothing to look at.
-  const early = over || !program() ? undefined : runningContainer(container);
+  // While the engine is busy with what comes next; under a test's mocks there is nothing to look at.
+  const early = over || !program() ? undefined : runningContainer(container, component.urn);
   const looked = pulumi
     .all([release.stdout, pull.urn, over])
     .apply(async ([stdout, urn, place]) => {
@@ -50,23 +50,33 @@ async function runningHere(name: string, released: string, early?: Promise<strin
   return (await early) === released ? released : runningContainer(name);
 }
 
-let asking: { readonly names: string[]; readonly answer: Promise<Answer> } | undefined;
+let asking: { readonly names: string[]; ask(): void; readonly answer: Promise<Answer> } | undefined;
 type Answer = (name: string) => string | undefined;
 
-/** The id of the container that runs here, empty where none does, undefined where no engine answers. All that is asked in one turn is one process. */
-export async function runningContainer(name: string): Promise<string | undefined> {
-  if (asking === undefined) {
-    const names: string[] = [];
-    const answer = new Promise<Answer>((resolve) => {
-      setImmediate(() => {
-        asking = undefined;
-        resolve(runningContainers(names));
-      });
-    });
-    asking = { names, answer };
-  }
-  asking.names.push(name);
-  return (await asking.answer)(name);
+/**
+ * The id of the container that runs here, empty where none does, undefined where no engine answers.
+ *
+ * @param when from when on it may be asked; what is asked until the first of them has come is one process of Docker's client
+ */
+export async function runningContainer(
+  name: string,
+  when: pulumi.Output<unknown> = pulumi.output(undefined),
+): Promise<string | undefined> {
+  asking ??= newQuestion();
+  const { names, ask, answer } = asking;
+  names.push(name);
+  when.apply(ask);
+  return (await answer)(name);
+}
+
+function newQuestion(): NonNullable<typeof asking> {
+  const names: string[] = [];
+  let ask = () => {};
+  const answer = new Promise<void>((resolve) => (ask = resolve)).then(() => {
+    asking = undefined;
+    return runningContainers(names);
+  });
+  return { names, ask, answer };
 }
 
 async function runningContainers(names: readonly string[]): Promise<Answer> {
