@@ -11,7 +11,7 @@ import { apps, imageOnly } from "./programs";
 import { alternate, factRow, ratioRow, type Row } from "./stats";
 
 /** A builder of the bench's own, which can be emptied. */
-async function ownBuilder<T>(
+export async function ownBuilder<T>(
   work: (name: string, buildkit: OwnBuildkit) => Promise<T>,
 ): Promise<T> {
   const buildkit = await startBuildkit({ emulated: true });

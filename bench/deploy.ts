@@ -1,7 +1,11 @@
 import { appFiles, freePort } from "../tests/engine/appProject";
 import { environment, NOTHING, type Project } from "../tests/engine/harness";
 import { tsProject } from "./place";
-import { apps, type Common } from "./programs";
+import { type Common } from "./programs";
+
+let deployments = 0;
+/** How many resources each made. */
+const made = new WeakMap<Project, number>();
 
 /** A project of so many apps that is deployed, on free ports and in a repository of its own. */
 export async function deployed(
@@ -10,13 +14,19 @@ export async function deployed(
   common: Partial<Common> = {},
 ): Promise<Project> {
   const { registry } = environment();
-  const ports: number[] = [];
-  for (let nth = 0; nth < count; nth++) ports.push(await freePort());
-  const name = `bench${count}${program === apps ? "apps" : "hand"}`;
-  const repository = `bench/${name}-${process.pid}`;
-  const text = program({ address: registry.address, repository, ports, ...common });
+  const free = new Set<number>();
+  while (free.size < count) free.add(await freePort());
+  const ports = [...free];
+  const name = `bench${process.pid}x${++deployments}`;
+  const text = program({
+    address: registry.address,
+    repository: `bench/${name}`,
+    ports,
+    ...common,
+  });
   const project = await tsProject(name, text, appFiles);
-  await project.up({ timeout: 180 + 10 * count });
+  const { summary } = await project.up({ timeout: 180 + 10 * count });
+  made.set(project, summary.create);
   return project;
 }
 
@@ -25,7 +35,10 @@ export const unchanged =
   (project: Project, env: Record<string, string> = {}) =>
   async (): Promise<number> => {
     const { summary, seconds } = await project.up({ env });
-    if (JSON.stringify(summary) !== JSON.stringify({ ...NOTHING, same: summary.same }))
+    if (
+      summary.same < (made.get(project) ?? 0) ||
+      JSON.stringify(summary) !== JSON.stringify({ ...NOTHING, same: summary.same })
+    )
       throw new Error(`something changed: ${JSON.stringify(summary)}`);
     return seconds;
   };

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { unchanged } from "./deploy";
 import { type Project } from "../tests/engine/harness";
@@ -23,6 +23,7 @@ export async function phasesOf(project: Project, rounds = 10): Promise<Map<strin
   };
   const runs: number[][] = [];
   for (let round = 0; round < rounds; round++) {
+    rmSync(file, { force: true });
     const began = Date.now();
     const took = (await unchanged(project, env)()) * 1000;
     const { started, program, imports, declared, ended } = JSON.parse(

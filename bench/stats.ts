@@ -17,32 +17,36 @@ export interface Row {
   readonly ours: string;
   readonly other: string;
   readonly result: string;
-  readonly goal: string;
-  readonly met: boolean;
+  /** None where the row explains another. */
+  readonly goal?: string;
+  readonly met?: boolean;
   readonly noise: string;
 }
 
 const progress = (text: string) => void process.stderr.write(text);
 
-/** The other side, ours, and the other side again, in each round; what comes first changes from round to round. */
+/** What each side measured, round by round; they take turns, in every second round the other way round. */
+export async function turns(sides: readonly Side[], rounds = 10): Promise<number[][]> {
+  const results = sides.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    const order = [...sides.keys()];
+    if (round % 2 === 1) order.reverse();
+    for (const nth of order) results[nth]!.push(await sides[nth]!());
+    progress(".");
+  }
+  progress("\n");
+  return results;
+}
+
+/** The other side, ours, and the other side again. */
 export async function alternate(
   ours: Side,
   other: Side,
   { rounds = 10, noise = true } = {},
 ): Promise<Compared> {
-  const result: Compared = { ours: [], other: [], again: [] };
-  for (let round = 0; round < rounds; round++) {
-    const turns = [
-      async () => void result.other.push(await other()),
-      async () => void result.ours.push(await ours()),
-      async () => void (noise && result.again.push(await other())),
-    ];
-    // Ours lies between both: so each round has a neighbour on either side, and none is always first.
-    for (const turn of round % 2 === 0 ? turns : noise ? turns : [...turns].reverse()) await turn();
-    progress(".");
-  }
-  progress("\n");
-  return result;
+  const sides = noise ? [other, ours, other] : [other, ours];
+  const [others, own, again = []] = await turns(sides, rounds);
+  return { ours: own!, other: others!, again };
 }
 
 /** The value in the middle. */
@@ -68,7 +72,7 @@ export function spread(values: readonly number[], unit = "", digits = 2): string
 export function ratioRow(
   measure: string,
   compared: Compared,
-  goal: number,
+  goal: number | undefined,
   unit = "s",
   digits = 2,
 ): Row {
@@ -78,8 +82,7 @@ export function ratioRow(
     ours: spread(compared.ours, unit, digits),
     other: spread(compared.other, unit, digits),
     result: spread(both),
-    goal: `≤ ${goal}`,
-    met: median(both) <= goal,
+    ...(goal !== undefined && { goal: `≤ ${goal}`, met: median(both) <= goal }),
     noise: spread(ratios(compared.again, compared.other)),
   };
 }
@@ -95,7 +98,8 @@ const heading = ["measure", "multiarch", "the other", "result", "goal", "", "noi
 /** The rows as a table in Markdown. */
 export function table(rows: readonly Row[]): string {
   const lines = rows.map(({ measure, ours, other, result, goal, met, noise }) => [
-    ...[measure, ours, other, result, goal, met ? "met" : "**missed**", noise],
+    ...[measure, ours, other, result, goal ?? "–"],
+    ...[met === undefined ? "–" : met ? "met" : "**missed**", noise],
   ]);
   return [heading, heading.map(() => "---"), ...lines]
     .map((cells) => `| ${cells.join(" | ")} |`)

@@ -5,6 +5,7 @@ import { gunzipSync } from "node:zlib";
 import type { Front } from "../../local/registryFront";
 import { createApp, docker, get, type AppProject, startRegistryFront } from "./appProject";
 import { requireLogin } from "./basicAuth";
+import { secretForms } from "./secretForms";
 import { environment } from "./harness";
 import { runDocker } from "./dockerClient";
 
@@ -20,20 +21,9 @@ const secrets = {
 };
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** The secrets, and as base64 spells them wherever in a longer text they begin. */
-const forms = Object.entries(secrets).flatMap(([kind, text]) => [
-  { kind, needle: Buffer.from(text) },
-  ...[0, 1, 2].map((at) => ({
-    kind: `${kind}, in base64`,
-    // Without the characters at both ends, which depend on the neighbours too.
-    needle: Buffer.from(
-      Buffer.from("x".repeat(at) + text)
-        .toString("base64")
-        .replace(/=+$/, "")
-        .slice(at === 0 ? 0 : 4, -4),
-    ),
-  })),
-]);
+const forms = Object.entries(secrets).flatMap(([kind, text]) =>
+  secretForms(text).map(({ how, needle }) => ({ kind: kind + how, needle })),
+);
 
 /** Which secrets a text holds. */
 function found(content: string | Buffer): string[] {

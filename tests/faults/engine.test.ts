@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ const disk = join(folder, "disk");
 const socket = join(folder, "s.sock");
 const bridge = `mafl${process.pid % 100_000}`;
 const options = { env: { DOCKER_HOST: `unix://${socket}` } };
-let engine: ChildProcess;
+let engine: ChildProcess | undefined;
 let app: AppProject;
 
 beforeAll(async () => {
@@ -46,11 +46,15 @@ CMD ["/serve.sh"]
 afterAll(async () => {
   await app?.project.destroy(options).catch(() => undefined);
   await app?.dispose();
-  const gone = new Promise((resolve) => engine.once("exit", resolve));
-  engine.kill("SIGTERM");
-  await gone;
-  execFileSync("umount", ["--recursive", "--lazy", disk]);
-  execFileSync("ip", ["link", "delete", bridge]);
+  const running = engine;
+  if (running?.exitCode === null) {
+    const gone = new Promise((resolve) => running.once("exit", resolve));
+    running.kill("SIGTERM");
+    await gone;
+  }
+  // Each by itself: what wasn't made can't be removed, and the rest must be.
+  spawnSync("umount", ["--recursive", "--lazy", disk]);
+  spawnSync("ip", ["link", "delete", bridge]);
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { environment, processesOf } from "../engine/harness";
 import { runDocker } from "../engine/dockerClient";
+import { secretForms } from "../engine/secretForms";
 
 /** What a fault may leave behind on this machine, as far as it belongs to one project. */
 export interface Leftovers {
@@ -53,7 +54,9 @@ export async function leftovers(options: {
   secrets: string[];
 }): Promise<Leftovers> {
   const { directory, container, temporary, secrets } = options;
-  const { PULUMI_HOME = "", DOCKER_CONFIG = "", BUILDX_CONFIG = "" } = environment().env;
+  const { PULUMI_HOME, DOCKER_CONFIG, BUILDX_CONFIG } = environment().env;
+  if (!PULUMI_HOME || !DOCKER_CONFIG || !BUILDX_CONFIG)
+    throw new Error("a folder that is to be looked through isn't named");
   const containers = await run(
     ...["ps", "--all", "--filter", `name=^${container}`, "--format", "{{.Names}} {{.State}}"],
   );
@@ -73,16 +76,17 @@ export async function leftovers(options: {
   };
 }
 
-/** Files below a folder that hold one of the texts. Plugins and workspaces of others are too many to be read: small files only. */
+/** Files below a folder that hold one of the texts, in base64 too. Plugins and workspaces of others are too many to be read: small files only. */
 function filesWith(folder: string, texts: string[]): string[] {
   if (!existsSync(folder)) return [];
+  const needles = texts.flatMap(secretForms).map(({ needle }) => needle);
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/node_modules/.test(entry.parentPath))
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => {
       try {
         const content = readFileSync(file);
-        return content.length < 4_000_000 && texts.some((text) => content.includes(text));
+        return content.length < 4_000_000 && needles.some((needle) => content.includes(needle));
       } catch {
         return false; // Gone meanwhile: the folders are shared.
       }

@@ -31,11 +31,14 @@ export function watch(port: number, every = 50, patience = 2000, most = 50_000):
   const outages: Outage[] = [];
   const began = Date.now();
   let down: number | undefined;
+  /** When the last question was asked that has an answer. */
+  let heard = 0;
   let polls = 0;
   const reasons: Record<string, number> = {};
   let slowest = 0;
   const answered = (asked: number) => {
     slowest = Math.max(slowest, Date.now() - asked);
+    heard = Math.max(heard, asked);
     // An answer to a question from before the outage says nothing about its end.
     if (down === undefined || asked < down) return;
     outages.push({ from: down - began, milliseconds: Date.now() - down });
@@ -47,7 +50,8 @@ export function watch(port: number, every = 50, patience = 2000, most = 50_000):
     const asked = Date.now();
     const failed = (reason: string) => {
       reasons[reason] = (reasons[reason] ?? 0) + 1;
-      down ??= asked;
+      // Who asked later and has his answer shows that one question was lost, and that nothing was down.
+      if (heard <= asked) down ??= asked;
     };
     const request = http.get(
       { host: "127.0.0.1", port, agent: false, timeout: patience },

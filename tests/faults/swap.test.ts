@@ -58,13 +58,16 @@ it(
   async () => {
     const direct = watch(app.port, every, 2000, most);
     const proxied = watch(caddy.port, every, 10_000, most);
-    for (let nth = 1; nth <= releases; nth++) {
-      app.project.write("app/RELEASE", `release ${nth}`);
-      await app.project.up();
-      expect(await app.page()).toBe(`release ${nth} on x86_64`);
+    try {
+      for (let nth = 1; nth <= releases; nth++) {
+        app.project.write("app/RELEASE", `release ${nth}`);
+        await app.project.up();
+        expect(await app.page()).toBe(`release ${nth} on x86_64`);
+      }
+    } finally {
+      direct.stop();
+      proxied.stop();
     }
-    direct.stop();
-    proxied.stop();
     const byHand = await restarts();
     console.info(
       `${releases} releases: directly, ${direct.failures} of ${direct.polls} requests failed in ${direct.outages.length} gaps of ` +

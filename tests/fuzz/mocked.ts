@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
 
+// How Pulumi marks a value that is no plain one, and what the mark of a secret is (@pulumi/pulumi, runtime/rpc.ts).
 const signature = "4dabf18193072939515e22adb298388d";
+const secretMark = "1b47061264138c4ac30d75fd1eb44270";
 const ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web";
 
 /** A value without what marks secrets in it; a secret becomes what `of` makes of it. */
@@ -11,7 +13,11 @@ export function stripped(
 ): unknown {
   if (Array.isArray(value)) return value.map((one) => stripped(one, of));
   if (typeof value !== "object" || value === null) return value;
-  if (signature in value) return "value" in value ? of(stripped(value.value, of)) : undefined;
+  if (signature in value) {
+    const { value: inner, secret, [signature]: mark } = value as Record<string, unknown>;
+    const plain = stripped(inner, of);
+    return mark === secretMark || secret === true ? of(plain) : plain;
+  }
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, stripped(one, of)]));
 }
 

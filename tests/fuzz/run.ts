@@ -57,7 +57,6 @@ export async function run(described: Record<string, unknown>, preview: boolean):
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
-        registered.push({ type, name, inputs: inputs as Record<string, unknown> });
         const state = { ...(inputs as object), ...provided(type, name, inputs as never) };
         return { id: `${name}-id`, state };
       },
@@ -67,6 +66,7 @@ export async function run(described: Record<string, unknown>, preview: boolean):
     "stack",
     preview,
   );
+  watchRegistrations((one) => registered.push(one));
   const hidden = new Set(["canary0", ...alwaysSecret(described)]);
   const args = made(described, hidden);
   for (const shown of shownIn(described)) hidden.delete(shown);
@@ -113,6 +113,25 @@ export async function run(described: Record<string, unknown>, preview: boolean):
     message: [...new Set(messages)].join("\n"),
     findings: [...new Set(findings)],
     resources: registered.length,
+  };
+}
+
+interface Registration {
+  getType(): string;
+  getName(): string;
+  getObject(): { toJavaScript(): Record<string, unknown> };
+}
+
+/** Tells what is registered as the engine gets it: for mocks, Pulumi makes the whole of an input secret where a part of it is. */
+function watchRegistrations(told: (resource: Omit<Resource, "chain">) => void): void {
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    registerResource(request: Registration, answer: unknown): Promise<void>;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, answer) => {
+    const [type, name] = [request.getType(), request.getName()];
+    told({ type, name, inputs: request.getObject().toJavaScript() });
+    return register(request, answer);
   };
 }
 

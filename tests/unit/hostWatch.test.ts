@@ -22,16 +22,23 @@ function client(name: string, lines: string): void {
   process.env.PATH = [folder, path].join(delimiter);
 }
 
-const look = (...names: string[]) => Promise.all(names.map((name) => runningContainer(name)));
+const look = async (...names: string[]) => {
+  const found = await Promise.all(names.map((name) => runningContainer(name)));
+  return found.map(({ running }) => running);
+};
 
-it("asks for all containers at once: one that runs, one that is stopped, and one that is gone", async () => {
+it("asks for all containers at once: one that runs, one that is stopped, one that is gone, and one that can't be told", async () => {
   client(
     "docker",
-    `echo "/web true 0a1b"\necho "/stopped false 2c3d"\necho "Error response from daemon: No such container: gone" >&2\nexit 1`,
+    `echo "/web true 0a1b"
+echo "/stopped false 2c3d"
+echo "Error response from daemon: No such container: gone" >&2
+echo "Error response from daemon: internal error" >&2
+exit 1`,
   );
-  expect(await look("web", "gone", "stopped")).toEqual(["0a1b", "", ""]);
+  expect(await look("web", "gone", "stopped", "hurt")).toEqual(["0a1b", "", "", undefined]);
   const line = readFileSync(asked, "utf8");
-  expect(line).toMatch(/^docker container inspect .* web gone stopped\n$/);
+  expect(line).toMatch(/^docker container inspect .* web gone stopped hurt\n$/);
 });
 
 it("asks again in a later turn", async () => {
@@ -50,7 +57,7 @@ it("asks when the first of them may be asked for", async () => {
   await new Promise((passed) => setTimeout(passed, 50));
   expect(readFileSync(asked, "utf8")).toBe("");
   known();
-  expect(await both).toEqual(["2c3d", "0a1b"]);
+  expect((await both).map(({ running }) => running)).toEqual(["2c3d", "0a1b"]);
   expect(readFileSync(asked, "utf8")).toMatch(/^docker container inspect .* late web\n$/);
 });
 

@@ -45,23 +45,36 @@ function containerOf(stdout: string | undefined): string | undefined {
   return /"container":"([0-9a-f]+)"/.exec(stdout ?? "")?.[1];
 }
 
-/** What runs here now. An early answer counts where it is what was released: another may be of before the release. */
-async function runningHere(name: string, released: string, early?: Promise<string | undefined>) {
-  return (await early) === released ? released : runningContainer(name);
+/** How long an early answer counts, in milliseconds: what was asked before a long build is no longer what runs. */
+const fresh = 10_000;
+
+/** What runs here. Of an early answer only what was released counts: another may be of before the release. */
+async function runningHere(name: string, released: string, early?: Promise<Found>) {
+  const found = await early;
+  // An engine that didn't answer then isn't waited for again.
+  if (found && found.running === undefined) return undefined;
+  if (found?.running === released && Date.now() - found.at < fresh) return released;
+  return (await runningContainer(name)).running;
+}
+
+/** The id of the container that runs, empty where none does, undefined where that can't be told; and when that was so. */
+interface Found {
+  readonly running: string | undefined;
+  readonly at: number;
 }
 
 let asking: { readonly names: string[]; ask(): void; readonly answer: Promise<Answer> } | undefined;
-type Answer = (name: string) => string | undefined;
+type Answer = (name: string) => Found;
 
 /**
- * The id of the container that runs here, empty where none does, undefined where no engine answers.
+ * Which container runs under a name on this machine.
  *
  * @param when from when on it may be asked; what is asked until the first of them has come is one process of Docker's client
  */
 export async function runningContainer(
   name: string,
   when: pulumi.Output<unknown> = pulumi.output(undefined),
-): Promise<string | undefined> {
+): Promise<Found> {
   asking ??= newQuestion();
   const { names, ask, answer } = asking;
   names.push(name);
@@ -82,12 +95,14 @@ function newQuestion(): NonNullable<typeof asking> {
 async function runningContainers(names: readonly string[]): Promise<Answer> {
   const format = "{{.Name}} {{.State.Running}} {{.Id}}";
   const inspect = ["container", "inspect", "--format", format, ...names];
+  const at = Date.now();
   const asked = await docker(inspect, 3000);
   // As the host's script does: Podman where there is no Docker, and not where Docker is slow.
   const { stdout, stderr } = asked.missing ? await run("podman", inspect, 3000) : asked;
   const found = new Map<string, string>();
+  for (const [, line] of stderr.matchAll(/^(.*no such container.*)$/gim))
+    for (const word of line!.split(/[\s:"']+/)) found.set(word, "");
   for (const [, name, running, id] of stdout.matchAll(/^\/?(\S+) (true|false) ([0-9a-f]+)$/gm))
     found.set(name!, running === "true" ? id! : "");
-  const lacks = /no such container/i.test(stderr);
-  return (name) => found.get(name) ?? (lacks ? "" : undefined);
+  return (name) => ({ running: found.get(name), at });
 }
