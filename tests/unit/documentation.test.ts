@@ -171,6 +171,16 @@ describe("the README", () => {
     },
   );
 
+  it("names the measures as `npm run bench` does", () => {
+    const table = /const measures\b[^]*?\n\};/.exec(read("bench/main.ts"))![0];
+    const known = [...table.matchAll(/^ {2}(\w+)[,:]/gm)].map(([, name]) => name);
+    const page = read("bench/README.md");
+    const rows = [...page.matchAll(/\| `(\w+)` +\|$/gm)].map(([, name]) => name);
+    expect([...new Set(rows), "phases"].sort()).toEqual(known.sort());
+    for (const [, name] of page.matchAll(/npm run bench -- ([a-z]\w*)/g))
+      expect(known).toContain(name);
+  });
+
   it("shows a picture that is well-formed, within its frame, and names every target", () => {
     const picture = read("docs/overview.svg");
     const open: string[] = [];
