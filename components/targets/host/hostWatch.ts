@@ -96,9 +96,10 @@ async function runningContainers(names: readonly string[]): Promise<Answer> {
   const format = "{{.Name}} {{.State.Running}} {{.Id}}";
   const inspect = ["container", "inspect", "--format", format, ...names];
   const at = Date.now();
-  const asked = await docker(inspect, 3000);
+  const limit = 3000 + 50 * names.length;
+  const asked = await docker(inspect, limit);
   // As the host's script does: Podman where there is no Docker, and not where Docker is slow.
-  const { stdout, stderr } = asked.missing ? await run("podman", inspect, 3000) : asked;
+  const { stdout, stderr } = asked.missing ? await run("podman", inspect, limit) : asked;
   const found = new Map<string, string>();
   for (const [, line] of stderr.matchAll(/^(.*no such container.*)$/gim))
     for (const word of line!.split(/[\s:"']+/)) found.set(word, "");
