@@ -68,7 +68,9 @@ export async function emulatedCompiler(): Promise<Row[]> {
       `func f${nth}(a, b []int) int {\n\ts := ${nth}\n\tfor i := range a {\n\t\tif a[i] > b[i%len(b)] {\n\t\t\ts += a[i] * ${nth}\n\t\t} else {\n\t\t\ts ^= b[i%len(b)]\n\t\t}\n\t}\n\treturn s\n}\n`,
   );
   return compare(
-    ...(["compiler", 0.15, "GOARCH=arm64 /compile -p big -complete -o /big.o /big.go"] as const),
+    "compiler",
+    0.15,
+    "GOARCH=arm64 /compile -p big -complete -o /big.o /big.go",
     {
       lines: "COPY compile-ARCH /compile\nCOPY big.go /big.go",
       files: { "app/big.go": `package big\n\n${functions.join("\n")}` },
@@ -116,7 +118,8 @@ export async function zstd(): Promise<Row[]> {
       await project.up();
       const edit = () => project.write("app/code/line", randomBytes(20).toString("hex"));
       const client = buildx(project, registry.address, `${repository}-client`, false, [
-        ...["--output", `type=image,push=true,compression=${compression},force-compression=true`],
+        "--output",
+        `type=image,push=true,compression=${compression},force-compression=true`,
       ]);
       const sizes: number[] = [];
       const starts: number[] = [];

@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
-// How Pulumi marks a value that is no plain one, what the mark of a secret is, and what stands for an unknown (@pulumi/pulumi, runtime/rpc.ts).
-const signature = "4dabf18193072939515e22adb298388d";
-const secretMark = "1b47061264138c4ac30d75fd1eb44270";
-const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+// How Pulumi marks a value that is no plain one, what the mark of a secret is, and what stands for an unknown.
+const { specialSigKey: signature, specialSecretSig: secretMark, unknownValue } = pulumi.runtime;
 const ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web";
 
 /** A value without what marks secrets in it, and without unknowns; a secret becomes what `of` makes of it. */
@@ -12,7 +10,7 @@ export function stripped(
   value: unknown,
   of: (secret: unknown) => unknown = (secret) => secret,
 ): unknown {
-  if (value === unknown) return undefined;
+  if (value === unknownValue) return undefined;
   if (Array.isArray(value)) return value.map((one) => stripped(one, of));
   if (typeof value !== "object" || value === null) return value;
   if (signature in value) {
