@@ -243,18 +243,21 @@ export async function createProject({
     return result;
   }
 
-  /** Destroys what there is, as far as that goes, and leaves nothing behind. */
+  /** Destroys what there is, and leaves nothing behind; where that fails, says what is left. */
   async function dispose(): Promise<void> {
     open.delete(dispose);
     sweep(directory);
     const file = path.join(base, "state/.pulumi/stacks", name, `${STACK}.json`);
-    if (fs.existsSync(file) && fs.readFileSync(file, "utf8").includes('"urn"')) {
-      for (const args of [
-        ["cancel", STACK],
-        ["destroy", "--skip-preview"],
-      ]) {
-        await launch([...args, "--yes"], { timeout: 120 }).done.catch(() => undefined);
-      }
+    const state = fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
+    const resources = state.split('"urn"').length - 1;
+    if (resources > 0) {
+      const timeout = 120 + 2 * resources;
+      await launch(["cancel", STACK, "--yes"], { timeout }).done.catch(() => undefined);
+      const destroyed = await launch(["destroy", "--yes", "--skip-preview"], {
+        timeout,
+      }).done.catch(({ message }: Error) => ({ code: undefined, output: message }));
+      if (destroyed.code !== 0)
+        process.stderr.write(`${name} couldn't be destroyed:\n${destroyed.output}\n`);
     }
     sweep(directory);
     fs.rmSync(base, { recursive: true, force: true });
