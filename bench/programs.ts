@@ -1,3 +1,4 @@
+import { hostScript } from "../components/targets/host/hostScript";
 import { environment } from "../tests/engine/harness";
 
 /** The programs that are compared, with the same images, containers and ports. */
@@ -51,37 +52,69 @@ const imageOf = ({ address, repository, builder, image }: Omit<Common, "ports">)
   ...image,
 });
 
+/** What may come on top of the five resources, to see what each part of an App costs. */
+interface More {
+  /** They lie in three components, with outputs like those of an App's. */
+  readonly components?: boolean;
+  /** The commands that run on the host are given its script. */
+  readonly script?: boolean;
+}
+
 /** The same five resources as an App's with docker-build and command: image, index, a check of the index, pull, and container. */
-export const byHand = ({ address, repository, ports, builder }: Common): string =>
+export const byHand = (common: Common, { components = false, script = false }: More = {}): string =>
   `import * as command from "@pulumi/command";
 import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 
-const repository = "${address}/${repository}";
-for (const [nth, port] of ${JSON.stringify(ports)}.entries()) {
+class Part extends pulumi.ComponentResource {
+  constructor(type: string, name: string, parent?: pulumi.Resource) {
+    super(\`bench:index:\${type}\`, name, { platforms: ["linux/amd64"] }, { parent });
+  }
+  has(outputs: pulumi.Inputs) {
+    this.registerOutputs(outputs);
+  }
+}
+const part = (type: string, name: string, parent?: pulumi.Resource) =>
+  ${components} ? new Part(type, name, parent) : undefined;
+
+const repository = "${common.address}/${common.repository}";
+for (const [nth, port] of ${JSON.stringify(common.ports)}.entries()) {
+  const app = part("App", \`web\${nth}\`);
+  const inImage = { parent: part("Image", \`web\${nth}\`, app) };
+  const inHost = { parent: part("Host", \`web\${nth}\`, app) };
   const cache = \`\${repository}:cache-\${nth}\`;
-  const image = new dockerBuild.Image(\`web\${nth}\`, {
-    context: { location: "./app" },
-    platforms: ["linux/amd64"],
-    builder: { name: "${builder ?? environment().builder}" },
-    buildArgs: { BASE: "${environment().baseImage}" },
-    cacheFrom: [{ registry: { ref: cache } }],
-    cacheTo: [{ registry: { ref: cache, mode: "max", imageManifest: true, ociMediaTypes: true } }],
-    tags: [\`\${repository}:web\${nth}-amd64\`],
-    push: true,
-    buildOnPreview: false,
-  });
-  const index = new dockerBuild.Index(\`web\${nth}\`, {
-    tag: \`\${repository}:web\${nth}\`,
-    sources: [image.ref],
-  });
-  const check = new command.local.Command(\`web\${nth}-check\`, {
-    create: pulumi.interpolate\`docker buildx imagetools inspect \${index.ref} | grep -q linux/amd64\`,
-  });
+  const image = new dockerBuild.Image(
+    \`web\${nth}\`,
+    {
+      context: { location: "./app" },
+      platforms: ["linux/amd64"],
+      builder: { name: "${common.builder ?? environment().builder}" },
+      buildArgs: { BASE: "${environment().baseImage}" },
+      cacheFrom: [{ registry: { ref: cache } }],
+      cacheTo: [{ registry: { ref: cache, mode: "max", imageManifest: true, ociMediaTypes: true } }],
+      tags: [\`\${repository}:web\${nth}-amd64\`],
+      push: true,
+      buildOnPreview: false,
+    },
+    inImage,
+  );
+  const index = new dockerBuild.Index(
+    \`web\${nth}\`,
+    { tag: \`\${repository}:web\${nth}\`, sources: [image.ref] },
+    inImage,
+  );
+  const check = new command.local.Command(
+    \`web\${nth}-check\`,
+    { create: pulumi.interpolate\`docker buildx imagetools inspect \${index.ref} | grep -q linux/amd64\` },
+    inImage,
+  );
   const pull = new command.local.Command(
     \`web\${nth}-pull\`,
-    { create: pulumi.interpolate\`docker pull \${image.ref}\` },
-    { dependsOn: [check] },
+    {
+      create: pulumi.interpolate\`docker pull \${image.ref}\`,
+      stdin: ${script ? JSON.stringify(hostScript("pull")) : undefined},
+    },
+    { ...inHost, dependsOn: [check] },
   );
   const name = \`bench-by-hand-\${port}\`;
   new command.local.Command(
@@ -89,8 +122,15 @@ for (const [nth, port] of ${JSON.stringify(ports)}.entries()) {
     {
       create: pulumi.interpolate\`docker rm -f \${name}; docker run -d --name \${name} -p \${port}:8080 \${image.ref}\`,
       delete: \`docker rm -f \${name}\`,
+      stdin: ${script ? JSON.stringify(hostScript("release")) : undefined},
     },
-    { dependsOn: [pull] },
+    { ...inHost, dependsOn: [pull] },
   );
+  const imageUri = pulumi.all([index.ref, check.urn]).apply(([ref]) => ref);
+  const platforms = ["linux/amd64"];
+  const commands = { url: \`http://localhost:\${port}\`, logsCommand: "docker logs", shellCommand: "docker exec" };
+  inImage.parent?.has({ imageUri, digest: imageUri, platforms, images: [{ ref: imageUri }] });
+  inHost.parent?.has({ ...commands, containerName: name });
+  app?.has({ ...commands, imageUri, platforms });
 }
 `;

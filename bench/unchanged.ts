@@ -6,8 +6,8 @@ import { startProxy } from "../tests/engine/proxy";
 import { deployed, unchanged } from "./deploy";
 import { phasesOf, phaseTable } from "./phases";
 import { tsProject } from "./place";
-import { apps, byHand, empty } from "./programs";
-import { alternate, type Compared, factRow, ratioRow, ratios, type Row, turns } from "./stats";
+import { apps, byHand, type Common, empty } from "./programs";
+import { alternate, factRow, ratioRow, ratios, type Row, turns } from "./stats";
 
 /** One App against an empty program, and what it asks of builder and registry. */
 export async function emptyProgram(): Promise<Row[]> {
@@ -67,44 +67,63 @@ function highWater(pid: number): number {
   }
 }
 
-/** Sixteen Apps against one, and the same by hand. */
+/** Sixteen Apps against one, and the same by hand; then what of the difference are components, and what the host's script. */
 export async function sixteen(): Promise<Row[]> {
-  const { ours, hand } = await growth(16, 1);
+  const [many, one, hand, handOne, parts, scripts] = await inTurns([
+    [apps, 16],
+    [apps, 1],
+    [byHand, 16],
+    [byHand, 1],
+    [inComponents, 16],
+    [withScript, 16],
+  ]);
   return [
-    ratioRow("no-change `up` of 16 Apps / one", ours, 1.5),
-    ratioRow("… 16 / one by hand", hand, undefined),
-    ratioRow("… 16 Apps / 16 by hand", { ...ours, other: hand.ours }, undefined),
+    row("no-change `up` of 16 Apps / one", many!, one!, 1.5),
+    row("… 16 / one by hand", hand!, handOne!),
+    row("… 16 Apps / 16 by hand", many!, hand!),
+    row("… 16 Apps / 16 by hand, each in three components", many!, parts!),
+    row("… and with the host's script in two commands", many!, scripts!),
   ];
 }
+
+const inComponents = (common: Common) => byHand(common, { components: true });
+const withScript = (common: Common) => byHand(common, { components: true, script: true });
 
 /** How time grows from 10 to 100, against how it grows by hand. */
 export async function hundred(): Promise<Row[]> {
-  const { ours, hand } = await growth(100, 10);
-  const both = { ours: ratios(ours.ours, ours.other), other: ratios(hand.ours, hand.other) };
+  const [many, few, hand, handFew, parts, partsFew] = await inTurns([
+    [apps, 100],
+    [apps, 10],
+    [byHand, 100],
+    [byHand, 10],
+    [withScript, 100],
+    [withScript, 10],
+  ]);
+  const growth = ratios(many!, few!);
+  const handGrowth = ratios(hand!, handFew!);
+  const partsGrowth = ratios(parts!, partsFew!);
   return [
-    ratioRow(
-      "no-change `up` of 100 Apps / 10, over the same by hand",
-      { ...both, again: [] },
-      1,
-      "",
-    ),
-    ratioRow("… 100 Apps / 10", ours, undefined),
-    ratioRow("… 100 / 10 by hand", hand, undefined),
-    ratioRow("… 100 Apps / 100 by hand", { ...ours, other: hand.ours }, undefined),
+    row("no-change `up` of 100 Apps / 10, over the same by hand", growth, handGrowth, 1, ""),
+    row("… by hand in three components each, with the script", growth, partsGrowth, undefined, ""),
+    row("… 100 Apps / 10", many!, few!),
+    row("… 100 / 10 by hand", hand!, handFew!),
+    row("… 100 Apps / 100 by hand", many!, hand!),
+    row("… 100 Apps / 100 by hand in three components each, with the script", many!, parts!),
   ];
 }
 
-/** So many apps against fewer, as Apps and by hand. */
-async function growth(more: number, less: number): Promise<{ ours: Compared; hand: Compared }> {
+const row = (measure: string, ours: number[], other: number[], goal?: number, unit?: string): Row =>
+  ratioRow(measure, { ours, other, again: [] }, goal, unit);
+
+/** Unchanged `up`s of so many apps each, in turns; seconds. */
+async function inTurns(
+  all: [program: (common: Common) => string, count: number][],
+): Promise<number[][]> {
   const projects: Project[] = [];
-  for (const program of [apps, byHand])
-    for (const count of [more, less]) projects.push(await deployed(program, count));
-  const [many, few, handMany, handFew] = await turns(projects.map((one) => unchanged(one)));
+  for (const [program, count] of all) projects.push(await deployed(program, count));
+  const taken = await turns(projects.map((one) => unchanged(one)));
   for (const project of projects) await project.dispose();
-  return {
-    ours: { ours: many!, other: few!, again: [] },
-    hand: { ours: handMany!, other: handFew!, again: [] },
-  };
+  return taken;
 }
 
 /** Where the time goes: no figure with a goal, but the table that explains those that have one. */

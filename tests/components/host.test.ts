@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { HostTarget, type HostTargetArgs } from "../../components/targets/host/host";
+import { hostScript } from "../../components/targets/host/hostScript";
 import { register, type Registered, valueOf, verified } from "./mocks";
 
 // That the script does what it is told, and that a secret in it leaks nowhere, is for tests/engine/hostScript.test.ts.
@@ -9,7 +8,6 @@ import { register, type Registered, valueOf, verified } from "./mocks";
 const repository = "registry.example.com/web";
 const digest = `sha256:${"a".repeat(64)}`;
 const image = `${repository}@${digest}`;
-const script = readFileSync(join(__dirname, "../../components/targets/host/host.sh"), "utf8");
 const secretSignature = {
   "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
 };
@@ -74,8 +72,8 @@ it("makes a pull and a release, and the verification of the reference", async ()
     addPreviousOutputInEnv: false,
     logging: "stderr",
   });
-  for (const { inputs } of [pull, release])
-    expect((inputs.stdin as string).endsWith(script)).toBe(true);
+  expect((pull.inputs.stdin as string).endsWith(hostScript("pull"))).toBe(true);
+  expect((release.inputs.stdin as string).endsWith(hostScript("release"))).toBe(true);
 });
 
 it("pulls before it releases, and is silent about another day's credentials", async () => {
@@ -277,8 +275,11 @@ describe("over SSH", () => {
       stdin: expect.stringMatching(/^resource='urn:pulumi:.*::web@203\.0\.113\.7:22'$/m),
       triggers: ["203.0.113.7:22"],
     });
-    for (const name of ["web-two-pull", "web-two", "web-two-removal"])
-      expect((inputs(name).stdin as string).endsWith(script)).toBe(true);
+    const ends = (name: string, command: "pull" | "release") =>
+      expect((inputs(name).stdin as string).endsWith(hostScript(command))).toBe(true);
+    ends("web-two-pull", "pull");
+    ends("web-two", "release");
+    ends("web-two-removal", "release");
   });
 
   it("connects as it is told: host key, few and short attempts, and keys that are secret", async () => {

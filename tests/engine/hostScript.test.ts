@@ -25,11 +25,11 @@ import {
   pullSettings,
   releaseSettings,
 } from "../../components/targets/host/hostSettings";
+import { hostScript } from "../../components/targets/host/hostScript";
 import { environment } from "./harness";
 
 jest.setTimeout(90_000);
 
-const script = readFileSync(join(__dirname, "../../components/targets/host/host.sh"), "utf8");
 const run = `t${randomBytes(3).toString("hex")}`;
 const { env: toolEnv, registry, baseImage } = environment();
 const env: NodeJS.ProcessEnv = { ...process.env, ...toolEnv };
@@ -81,7 +81,8 @@ function sh(
       setTimeout(kill, options.killAfter ?? 0);
   });
   child.stdin.on("error", () => undefined);
-  child.stdin.end(options.whole ? text : text + script);
+  const command = action === "pull" || action === "forget" ? "pull" : "release";
+  child.stdin.end(options.whole ? text : text + hostScript(command));
   return new Promise((resolve) =>
     child.on("close", (code) => resolve({ ...result, code: code ?? -1 })),
   );
@@ -662,8 +663,8 @@ test.concurrent("settings that turned out wrong are shown, and nothing is done",
 
 test.concurrent("a text that was cut on its way does nothing", async () => {
   const app = makeApp("cut");
-  const whole = (await app.text({})) + script;
-  for (const lost of [8, 200, 5_000, 12_000, 18_000])
+  const whole = (await app.text({})) + hostScript("release");
+  for (const lost of [8, 200, 5_000, 9_000, 14_000])
     expect((await sh("release", whole.slice(0, -lost), { whole: true })).stdout).toBe("");
   expect(await app.names()).toEqual([]);
 });

@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { releaseCommands, userData } from "../../components/targets/ec2/ec2Release";
+import { hostScript } from "../../components/targets/host/hostScript";
 import { hostIdentity } from "../../components/targets/host/hostSettings";
 
 // The text that SSM runs on an instance. That it brings a container into service is for tests/engine/ec2.test.ts.
@@ -10,7 +11,7 @@ import { hostIdentity } from "../../components/targets/host/hostSettings";
 const host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const image = `${host}/team/web@sha256:${"a".repeat(64)}`;
 const secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token-AbCdEf";
-const script = readFileSync(join(__dirname, "../../components/targets/host/host.sh"), "utf8");
+const script = hostScript();
 
 const commands = (change: Partial<Parameters<typeof releaseCommands>[0]> = {}) =>
   releaseCommands({

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import type * as ec2 from "@pulumi/aws/ec2/index.js";
 import type * as iam from "@pulumi/aws/iam/index.js";
@@ -20,6 +18,7 @@ import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
 import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
+import { hostScript } from "../host/hostScript";
 import { hostIdentity } from "../host/hostSettings";
 import { awaitManaged, confirmMachine } from "./confirm";
 import type { Ec2Args, Ec2TargetArgs } from "./ec2Args";
@@ -218,7 +217,7 @@ function makeRelease(
   policies: pulumi.Resource[],
 ): ssm.Association {
   const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
-  const script = readFileSync(join(__dirname, "../host/host.sh"), "utf8");
+  const script = hostScript();
   const { health, command, user, volumes, memory, strategy, release, stopTimeout } = args;
   const settings = {
     ...{ health, command, user, volumes, memory, strategy, release, stopTimeout },

@@ -69,17 +69,8 @@ run() { within 60 "$@"; }
 inspect() { engine container inspect --format "$2" "$1" 2>/dev/null; }
 exists() { inspect "$1" '{{.Id}}' >/dev/null; }
 is_running() { [ "$(inspect "$1" '{{.State.Status}}')" = running ]; }
-runs_wanted() { is_running "$1" && [ "$(inspect "$1" '{{index .Config.Labels "multiarch.settings"}}')" = "$sum" ]; }
 discard() { ! exists "$1" || run rm --force --volumes "$1"; } # its anonymous volumes go with it, named ones stay
 stop() { within $((stop_timeout + 30)) stop -t "$stop_timeout" "$1"; }
-
-create() { # $@: options, image and command; the environment goes in on stdin, values of several lines as exports
-  said=$(environment_lines | with_long_environment timeout 60 "$cli" create --pull never --env-file /dev/stdin "$@" 2>&1)
-}
-fingerprint() { # of the very arguments and environment that `create` is given
-  { with_service with_options with_command printf '%s\0' && environment_lines && with_long_environment long_values; } |
-    sha256sum | cut -c 1-64
-}
 
 find_engine() { # docker where it is installed, for the release that serves may be in it; else podman
   for tool in timeout flock sha256sum; do
@@ -91,7 +82,46 @@ find_engine() { # docker where it is installed, for the release that serves may 
 }"
 }
 
-# Pull -------------------------------------------------------------------------------------------------------------
+pause() { sleep 0.1 2>/dev/null || sleep 1; }
+
+take_lock() { # waits for another run on this host, be it the orphan of a killed one
+  lock=/tmp/multiarch-$app.lock
+  [ ! -w /run/lock ] || lock=/run/lock/multiarch-$app.lock
+  (umask 0 && : >>"$lock") 2>/dev/null
+  (: <"$lock") 2>/dev/null || fail "the lock $lock can't be opened" # where exec can't, the shell ends by itself
+  exec 9<"$lock"
+  since=$(date +%s) told=''
+  while ! flock -n 9; do
+    waited=$(($(date +%s) - since))
+    [ "$waited" -lt "$lock_timeout" ] ||
+      fail "another release of $app has been running on this host for $lock_timeout s: wait for it, or end it (\`fuser -v $lock\` shows it), and run \`pulumi up\` again"
+    # A moment is normal: busybox's timeout leaves a process behind for up to a second.
+    [ "$waited" -lt 2 ] || [ -n "$told" ] || { told=yes && say "waiting for another release of $app on this host"; }
+    pause
+  done
+}
+
+# An engine that doesn't answer has not said that there are none.
+list_containers() { listed=$(engine ps --all --quiet --filter "label=multiarch.app=$owner" "$@") || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
+
+fetch() { # the image, by its digest
+  run image inspect --format '{{.Id}}' "$image" && return
+  say "pulling $image"
+  within "$pull_timeout" pull --quiet "$image" && return
+  pulled=$said
+  say "the image could not be pulled: $pulled"
+  explain "$pulled"
+  case $pulled in
+  *nauthorized* | *denied* | *'no basic auth'* | *orbidden*)
+    say "the registry $registry refused the credentials, or was given none: give the host a registry username and password that may pull, or log its engine in"
+    [ "$action" = pull ] || say "(the credentials are used by the resource $name-pull: \`pulumi up --replace\` with its URN pulls again)"
+    ;;
+  *'not found'* | *unknown*) say "the registry $registry doesn't hold this digest (any longer): build and push it again" ;;
+  esac
+  exit 1
+}
+
+# The pull: pull, forget =============================================================================================
 sweep() { # the folders in $1 that killed runs left: their process is gone
   find "$1" -maxdepth 1 -type d -name 'multiarch.[0-9]*.??????' 2>/dev/null | while read -r left; do
     owner_id=${left##*/multiarch.}
@@ -123,23 +153,6 @@ use_credentials() {
   export PATH DOCKER_CONFIG REGISTRY_AUTH_FILE
 }
 
-fetch() { # the image, by its digest
-  run image inspect --format '{{.Id}}' "$image" && return
-  say "pulling $image"
-  within "$pull_timeout" pull --quiet "$image" && return
-  pulled=$said
-  say "the image could not be pulled: $pulled"
-  explain "$pulled"
-  case $pulled in
-  *nauthorized* | *denied* | *'no basic auth'* | *orbidden*)
-    say "the registry $registry refused the credentials, or was given none: give the host a registry username and password that may pull, or log its engine in"
-    [ "$action" = pull ] || say "(the credentials are used by the resource $name-pull: \`pulumi up --replace\` with its URN pulls again)"
-    ;;
-  *'not found'* | *unknown*) say "the registry $registry doesn't hold this digest (any longer): build and push it again" ;;
-  esac
-  exit 1
-}
-
 pull() {
   machine=$(architecture_of "$(uname -m)")
   [ "$machine" = "$architecture" ] ||
@@ -153,26 +166,36 @@ pull() {
   run tag "$image" "localhost/multiarch/$app:${image##*:}" || fail "the image could not be tagged: $said"
 }
 
-# Checks -----------------------------------------------------------------------------------------------------------
-pause() { sleep 0.1 2>/dev/null || sleep 1; }
+list_images() { engine images --format '{{.Repository}}:{{.Tag}}' "localhost/multiarch/$app" 2>/dev/null; }
 
-take_lock() { # waits for another run on this host, be it the orphan of a killed one
-  lock=/tmp/multiarch-$app.lock
-  [ ! -w /run/lock ] || lock=/run/lock/multiarch-$app.lock
-  (umask 0 && : >>"$lock") 2>/dev/null
-  (: <"$lock") 2>/dev/null || fail "the lock $lock can't be opened" # where exec can't, the shell ends by itself
-  exec 9<"$lock"
-  since=$(date +%s) told=''
-  while ! flock -n 9; do
-    waited=$(($(date +%s) - since))
-    [ "$waited" -lt "$lock_timeout" ] ||
-      fail "another release of $app has been running on this host for $lock_timeout s: wait for it, or end it (\`fuser -v $lock\` shows it), and run \`pulumi up\` again"
-    # A moment is normal: busybox's timeout leaves a process behind for up to a second.
-    [ "$waited" -lt 2 ] || [ -n "$told" ] || { told=yes && say "waiting for another release of $app on this host"; }
-    pause
+remove_images() { # $@: tags of this app's images; the digest goes too where no other app of ours has it
+  for tag in "$@"; do
+    references=$(engine image inspect --format '{{range .RepoDigests}}{{.}} {{end}}' "$tag" 2>/dev/null) || continue
+    run rmi "$tag"
+    for reference in $references; do
+      case "$reference $(engine image inspect --format '{{.RepoTags}}' "$reference" 2>/dev/null)" in
+      *localhost/multiarch/*) ;;
+      *"@sha256:${tag##*:} "*) run rmi "$reference" ;;
+      esac
+    done
   done
 }
 
+forget() { # the images that no container of this app uses
+  find_engine
+  take_lock
+  list_containers
+  used=' '
+  for container in $listed; do
+    used="$used$(inspect "$container" '{{.Config.Image}}') "
+  done
+  for tag in $(list_images); do
+    case $used in *"@sha256:${tag##*:} "*) ;; *) remove_images "$tag" ;; esac
+  done
+}
+
+# The release: release, remove =======================================================================================
+# Checks -------------------------------------------------------------------------------------------------------------
 check_names() { # never touches a container that it didn't make
   for suffix in '' -next -previous -candidate -release; do
     maker=$(inspect "$app$suffix" '{{index .Config.Labels "multiarch.app"}}') || continue
@@ -254,7 +277,16 @@ give_up() { # container $1 won't do, and the rest says why; its last lines, and 
 }
 unhealthy() { give_up "$1" "the new release isn't healthy: ${reason:-it could not be started: $said}"; }
 
-# Release ----------------------------------------------------------------------------------------------------------
+# Steps --------------------------------------------------------------------------------------------------------------
+runs_wanted() { is_running "$1" && [ "$(inspect "$1" '{{index .Config.Labels "multiarch.settings"}}')" = "$sum" ]; }
+create() { # $@: options, image and command; the environment goes in on stdin, values of several lines as exports
+  said=$(environment_lines | with_long_environment timeout 60 "$cli" create --pull never --env-file /dev/stdin "$@" 2>&1)
+}
+fingerprint() { # of the very arguments and environment that `create` is given
+  { with_service with_options with_command printf '%s\0' && environment_lines && with_long_environment long_values; } |
+    sha256sum | cut -c 1-64
+}
+
 repair() { # what a killed run left, or a hand's work
   discard "$app-candidate"
   discard "$app-release"
@@ -284,36 +316,6 @@ promote() { # the next release is healthy: it takes the name
   fi
   run rename "$app-next" "$app" || fail "$app-next could not be renamed: $said"
   stage=''
-}
-
-list_images() { engine images --format '{{.Repository}}:{{.Tag}}' "localhost/multiarch/$app" 2>/dev/null; }
-
-remove_images() { # $@: tags of this app's images; the digest goes too where no other app of ours has it
-  for tag in "$@"; do
-    references=$(engine image inspect --format '{{range .RepoDigests}}{{.}} {{end}}' "$tag" 2>/dev/null) || continue
-    run rmi "$tag"
-    for reference in $references; do
-      case "$reference $(engine image inspect --format '{{.RepoTags}}' "$reference" 2>/dev/null)" in
-      *localhost/multiarch/*) ;;
-      *"@sha256:${tag##*:} "*) run rmi "$reference" ;;
-      esac
-    done
-  done
-}
-
-# An engine that doesn't answer has not said that there are none.
-list_containers() { listed=$(engine ps --all --quiet --filter "label=multiarch.app=$owner" "$@") || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
-forget() { # the images that no container of this app uses
-  find_engine
-  take_lock
-  list_containers
-  used=' '
-  for container in $listed; do
-    used="$used$(inspect "$container" '{{.Config.Image}}') "
-  done
-  for tag in $(list_images); do
-    case $used in *"@sha256:${tag##*:} "*) ;; *) remove_images "$tag" ;; esac
-  done
 }
 
 migrate() { # release.command, from the new image, with the same environment and volumes
@@ -382,6 +384,7 @@ remove() {
   done
 }
 
+# Both ===============================================================================================================
 leave() { # every way out, a signal included: what is half done is undone
   failed=$?
   trap '' INT TERM

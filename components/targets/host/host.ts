@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import * as command from "@pulumi/command/local/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../../announcement";
@@ -14,6 +12,7 @@ import { partPath, scopedName } from "../../scope";
 import { recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
+import { hostScript } from "./hostScript";
 import { watchContainer } from "./hostWatch";
 import { deployOverSsh, firstHost, type HostScripts, recordedSsh } from "./sshHosts";
 import { placeOf } from "./sshProblems";
@@ -79,7 +78,6 @@ export class HostTarget extends pulumi.ComponentResource {
     const known = args.name ?? scoped;
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
     refuse(name, claim(identity, ssh, path));
-    const script = readFileSync(join(__dirname, "host.sh"), "utf8");
     const { container } = identity;
     const asked = { ports: settings.ports, health: { port: settings.health?.port } };
     const logs = `docker logs --follow --tail 100 ${container}`;
@@ -92,17 +90,19 @@ export class HostTarget extends pulumi.ComponentResource {
         .all([settings.image, given?.address, ssh && login])
         .apply(
           ([ref, address, credentials]) =>
-            pullSettings(identity, ref, architecture, address, credentials) + script,
+            pullSettings(identity, ref, architecture, address, credentials) + hostScript("pull"),
         ),
       release: (resource) =>
-        releaseText(identity, resource, settings, path).apply((text) => text + script),
+        releaseText(identity, resource, settings, path).apply(
+          (text) => text + hostScript("release"),
+        ),
       remove: (resource) =>
         pulumi
           .all([resource, settings.stopTimeout])
           .apply(
             ([label, stopTimeout]) =>
               releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
-              script,
+              hostScript("release"),
           ),
     };
     if (ssh === undefined) {
