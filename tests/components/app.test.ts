@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { App, type AppArgs } from "../../components";
-import { register, type Registered, valueOf, verified } from "./mocks";
+import { register, type Registered, secretMark, valueOf, verified } from "./mocks";
 
 // Which resources an App makes of which targets. That they work together is for the engine tests.
 
@@ -68,7 +68,7 @@ it("with a target on AWS makes a repository of ECR, and pushes there with a toke
   const { inputs } = all.find(({ name }) => name === "web-linux-amd64")!;
   // The whole list is secret, for the token in it.
   expect(inputs.registries).toMatchObject({
-    "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+    ...secretMark,
     value: [{ address: repository.split("/")[0], username: "AWS", password: "canary-token" }],
   });
   expect(inputs.exports).toEqual([{ image: expect.objectContaining({ names: [repository] }) }]);

@@ -1,17 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { HostTarget, type HostTargetArgs } from "../../components/targets/host/host";
 import { hostScript } from "../../components/targets/host/hostScript";
-import { register, type Registered, valueOf, verified } from "./mocks";
+import { register, type Registered, secretMark, valueOf, verified } from "./mocks";
 
 // That the script does what it is told, and that a secret in it leaks nowhere, is for tests/engine/hostScript.test.ts.
 
 const repository = "registry.example.com/web";
 const digest = `sha256:${"a".repeat(64)}`;
 const image = `${repository}@${digest}`;
-const secretSignature = {
-  "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
-};
-
 interface Made {
   target: HostTarget;
   component: Registered;
@@ -95,7 +91,7 @@ it("gives credentials to the pull alone, as secrets, and records them nowhere el
   });
   // The SDK makes the whole of an object secret that has a secret in it.
   expect(pull.inputs.environment).toEqual({
-    ...secretSignature,
+    ...secretMark,
     value: { MULTIARCH_REGISTRY_USERNAME: "robot", MULTIARCH_REGISTRY_PASSWORD: "canary" },
   });
   expect(release.inputs).not.toHaveProperty("environment");
@@ -108,11 +104,11 @@ it("keeps the text of the release secret as soon as one variable is, and has the
     environment: { TOKEN: pulumi.secret("canary"), LEVEL: pulumi.output("plain") },
   });
   const stdin = release.inputs.stdin as { value: string };
-  expect(stdin).toMatchObject(secretSignature);
+  expect(stdin).toMatchObject(secretMark);
   expect(stdin.value).toContain("with_secrets() { \"$@\" 'canary'; }");
   expect(JSON.stringify(pull)).not.toContain("canary");
   expect(component.inputs.environment).toEqual({
-    ...secretSignature,
+    ...secretMark,
     value: { TOKEN: "canary", LEVEL: "plain" },
   });
 });
@@ -288,7 +284,7 @@ describe("over SSH", () => {
       ssh: { hosts, user: "deploy", privateKey, privateKeyPassword: "canary-2" },
     });
     expect(inputs("web-two").connection).toEqual({
-      ...secretSignature,
+      ...secretMark,
       value: {
         ...{ host: "203.0.113.8", port: 2222, user: "deploy", hostKey },
         ...{ privateKey, privateKeyPassword: "canary-2", dialErrorLimit: 1, perDialTimeout: 10 },
@@ -329,7 +325,7 @@ describe("over SSH", () => {
       registry: { address: "registry.example.com", username: "robot", password: "canary" },
     });
     expect(inputs("web-two-pull").stdin).toEqual({
-      ...secretSignature,
+      ...secretMark,
       value: expect.stringContaining("export MULTIARCH_REGISTRY_PASSWORD='canary'\n"),
     });
     const others = commands.filter(({ name }) => !name.endsWith("-pull"));

@@ -1,5 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
+/** What marks an input as secret, beside its `value`. */
+export const secretMark = { [pulumi.runtime.specialSigKey]: pulumi.runtime.specialSecretSig };
+
 /** A resource as the program registered it. */
 export interface Registered {
   readonly type: string;

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Image } from "../../components/image/image";
 import { Repository, type RepositoryArgs } from "../../components/registry/repository";
 import { repositoryProblems } from "../../components/registry/repositoryProblems";
-import { register, type Registered, valueOf } from "./mocks";
+import { register, type Registered, secretMark, valueOf } from "./mocks";
 
 // Mocks prove what the provider is given. What a registry makes of it is for tests/engine; what the policies say, for
 // tests/unit/policies.test.ts.
@@ -11,10 +11,6 @@ import { register, type Registered, valueOf } from "./mocks";
 const url = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web";
 const arn = "arn:aws:ecr:eu-west-1:123456789012:repository/team/web";
 const token = "canary-token";
-const secretSignature = {
-  "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
-};
-
 function provider({ type, name, inputs }: Registered): Record<string, unknown> {
   const digest = `sha256:${"a".repeat(64)}`;
   if (type === "aws:ecr/repository:Repository")
@@ -257,16 +253,16 @@ it("an image in it is pushed with its address and credentials, the password secr
     password: token,
   };
   // The SDK makes the whole of a list secret that has a secret in it.
-  expect(image.registries).toEqual({ ...secretSignature, value: [access] });
+  expect(image.registries).toEqual({ ...secretMark, value: [access] });
   expect(image.exports).toMatchObject([{ image: { names: [url], pushByDigest: true } }]);
   expect(image.cacheTo).toMatchObject([
     { registry: { ref: `${url}:cache-web-stack-linux-amd64`, imageManifest: true } },
   ]);
   const index = inputsOf("docker-build:index:Index", "web");
-  expect(index.registry).toEqual({ ...secretSignature, value: access });
+  expect(index.registry).toEqual({ ...secretMark, value: access });
   expect(index.tag).toMatch(/\/team\/web:sha-[0-9a-f]{24}$/);
   const { environment, ...gate } = inputsOf("command:local:Command", "web-verified");
-  expect(environment).toMatchObject(secretSignature);
+  expect(environment).toMatchObject(secretMark);
   const open = all.filter(({ type }) => !/^(docker-build|command):/.test(type));
   expect(open.map(({ type }) => type)).toContain("multiarch:index:Image");
   expect(JSON.stringify([open, gate])).not.toContain("canary");
