@@ -147,10 +147,15 @@ export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
 /** Pushed by digest, without a tag: the index's tag is what keeps it. */
 export function exportOf(args: ImageArgs, repository: string): dockerBuild.types.input.ExportArgs {
   const compression = args.compression ?? Compression.Gzip;
-  const force = compression !== Compression.Gzip;
-  // The provider sees no change in how it builds, and so none where provenance is switched on or off: another text is one.
   const provenance = args.attestations?.provenance === true;
-  if (args.reproducible === undefined && !provenance && !force) {
+  // What the typed export knows nothing of, or takes for no change.
+  const more = [
+    ...(compression === Compression.Gzip
+      ? []
+      : [`compression=${compression}`, "force-compression=true"]),
+    ...(args.reproducible === undefined ? [] : ["rewrite-timestamp=true"]),
+  ];
+  if (more.length === 0 && !provenance) {
     return {
       image: {
         names: [repository],
@@ -161,8 +166,8 @@ export function exportOf(args: ImageArgs, repository: string): dockerBuild.types
       },
     };
   }
-  // The typed export knows nothing of rewrite-timestamp, and takes another compression for no change.
-  return {
-    raw: `type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true${force ? `,compression=${compression},force-compression=true` : ""}${args.reproducible ? ",rewrite-timestamp=true" : ""}`,
-  };
+  // The provider sees no change in how it builds, and so none where provenance is switched on or off: another text is one.
+  if (more.length > 0 && provenance) more.push("unpack=false"); // as by default
+  const common = ["push=true", "push-by-digest=true", "name-canonical=true", "oci-mediatypes=true"];
+  return { raw: ["type=image", `name=${repository}`, ...common, ...more].join(",") };
 }

@@ -296,6 +296,17 @@ it("an image with provenance is exported in other words, for the provider sees n
   });
 });
 
+it.each<[string, Partial<ImageArgs>]>([
+  ["of gzip", {}],
+  ["of zstd", { compression: "zstd" }],
+  ["that is reproducible", { reproducible: { epoch: 0 } }],
+  ["of zstd that is reproducible", { compression: "zstd", reproducible: { epoch: 0 } }],
+])("so is an image %s", async (_, args) => {
+  const exports = async (attestations?: ImageArgs["attestations"]) =>
+    built(await image({ ...args, attestations })).exports;
+  expect(await exports({ provenance: true })).not.toEqual(await exports());
+});
+
 it("Docker Hub's short names are written out", async () => {
   const all = await image({ registry: { repository: "alice/web" } });
   expect(built(all).exports).toMatchObject([{ image: { names: ["docker.io/alice/web"] } }]);

@@ -124,18 +124,28 @@ it("taken away, the SBOM leaves the index and the container stays; asked for aga
   expect(app.containers()).toEqual(before.containers);
 });
 
-it("the provenance of the real build lies beside the SBOM, for the same images", async () => {
-  set({ provenance: true });
-  await app.project.up();
-  const found = await statements();
-  for (const { types, names } of found) {
-    expect(types).toEqual([expect.stringMatching(slsa) as string, spdx]);
-    expect(names).toEqual(["release two"]);
-  }
-  expect(running()).toContain(found[0]!.digest);
-  set({});
-  await app.project.up();
-});
+it.each([
+  ["", {}],
+  [", compressed by zstd", { compression: "zstd" }],
+])(
+  "the provenance of the real build lies beside the SBOM, for the same images%s",
+  async (_, image) => {
+    set({}, image);
+    await app.project.up();
+    set({ provenance: true }, image);
+    const preview = await app.project.preview();
+    expect(preview.output).toMatch(/change: .*builds? linux/);
+    await app.project.up();
+    const found = await statements();
+    for (const { types, names } of found) {
+      expect(types).toEqual([expect.stringMatching(slsa) as string, spdx]);
+      expect(names).toEqual(["release two"]);
+    }
+    expect(running()).toContain(found[0]!.digest);
+    set({});
+    await app.project.up();
+  },
+);
 
 it("a scanner that isn't there, fails or says nothing stops the run before the target, with the field and what it printed", async () => {
   app.project.write("app/RELEASE", "release three");
