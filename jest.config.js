@@ -19,6 +19,7 @@ module.exports = {
       testMatch: ["<rootDir>/tests/components/**/*.test.ts"],
     },
     { ...common, displayName: "fuzz", testMatch: ["<rootDir>/tests/fuzz/**/*.test.ts"] },
+    { ...common, displayName: "hostile", testMatch: ["<rootDir>/tests/hostile/**/*.test.ts"] },
     {
       ...common,
       displayName: "engine",

@@ -10,13 +10,14 @@ const projects: Readonly<Record<string, boolean>> = {
   unit: false,
   components: false,
   fuzz: false,
+  hostile: false,
   engine: true,
   faults: true,
   changes: true,
 };
 
 /** What runs where none is named. The tables of changes take half an hour, and run when they are asked for. */
-const usual = ["unit", "components", "fuzz", "engine", "faults"];
+const usual = ["unit", "components", "fuzz", "hostile", "engine", "faults"];
 
 /** What `npm test -- ARGS` asks for. */
 export interface TestPlan {
@@ -60,7 +61,7 @@ export async function test(args: string[], log: Log): Promise<number> {
       log.info(`error: ${messageOf(error)}`);
       failed.push("preparing the environment (so the engine tests were not run)");
       jestArgs = select(
-        ["unit", "components", "fuzz"],
+        ["unit", "components", "fuzz", "hostile"],
         args.filter((arg) => !(arg in projects)),
       );
     }
