@@ -28,7 +28,15 @@ export default async function globalSetup(config: GlobalConfig): Promise<void> {
 
 /** Programs that tests talk to. Here and not in the tests: two installations at once get in each other's way. */
 async function installTestPrograms(log: Log): Promise<void> {
-  const programs = { sshd: "openssh-server", skopeo: "skopeo" };
+  const programs = {
+    sshd: "openssh-server",
+    skopeo: "skopeo",
+    // A second engine and further shells, for the host script.
+    podman: "podman",
+    catatonit: "catatonit",
+    busybox: "busybox-static",
+    zsh: "zsh",
+  };
   const missing = Object.entries(programs).filter(([program]) => !which(program));
   const packages = missing.map(([, name]) => name);
   if (packages.length > 0 && canInstall()) await installPackages(packages, "tests use them", log);

@@ -2,7 +2,6 @@
  * The host's script against a real engine: what `@pulumi/command` would run, without Pulumi. That HostTarget gives
  * the script these settings, as secrets and with the right triggers, is for tests/components/host.test.ts.
  */
-import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   existsSync,
@@ -17,196 +16,41 @@ import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import type { Architecture } from "../../components/platform";
-import {
-  type HostSettings,
-  hostIdentity,
-  pullSettings,
-  releaseSettings,
-} from "../../components/targets/host/hostSettings";
+import { pullSettings, releaseSettings } from "../../components/targets/host/hostSettings";
 import { hostScript } from "../../components/targets/host/hostScript";
 import { environment } from "./harness";
+import {
+  docker,
+  env,
+  folderOf,
+  here,
+  image,
+  inspect,
+  makeApp,
+  other,
+  pause,
+  removeAll,
+  run,
+  sh,
+} from "./hostApp";
 
+const { registry } = environment();
+const canary = `canary-${randomBytes(6).toString("hex")}`;
 jest.setTimeout(90_000);
 
-const run = `t${randomBytes(3).toString("hex")}`;
-const { env: toolEnv, registry, baseImage } = environment();
-const env: NodeJS.ProcessEnv = { ...process.env, ...toolEnv };
-const canary = `canary-${randomBytes(6).toString("hex")}`;
-
-async function docker(...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)("docker", args, { env });
-  return stdout.trim();
-}
-const inspect = (name: string, format: string) =>
-  docker("container", "inspect", "--format", format, name).catch(() => "none");
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-interface Result {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs the script as the provider would; `killAt` kills all of it as soon as stderr or the engine shows that. */
-function sh(
-  action: string,
-  text: string,
-  options: {
-    shell?: string[];
-    env?: NodeJS.ProcessEnv;
-    killAt?: string;
-    killAfter?: number;
-    whole?: boolean;
-  } = {},
-): Promise<Result> {
-  const [shell, ...before] = options.shell ?? ["sh"];
-  const child = spawn(shell as string, [...before, "-s", "--", action], {
-    detached: true,
-    env: { ...env, ...options.env },
-  });
-  const result: Result = { code: null, stdout: "", stderr: "" };
-  const kill = () => {
-    try {
-      process.kill(-(child.pid as number), "SIGKILL");
-    } catch {
-      // It ended by itself.
-    }
-  };
-  child.stdout.on("data", (data) => (result.stdout += data));
-  child.stderr.on("data", (data) => {
-    result.stderr += data;
-    if (options.killAt && result.stderr.includes(options.killAt))
-      setTimeout(kill, options.killAfter ?? 0);
-  });
-  child.stdin.on("error", () => undefined);
-  const command = action === "pull" || action === "forget" ? "pull" : "release";
-  child.stdin.end(options.whole ? text : text + hostScript(command));
-  return new Promise((resolve) =>
-    child.on("close", (code) => resolve({ ...result, code: code ?? -1 })),
-  );
-}
-
-/** Images by digest, made from the base and pushed: a web server that says its version, and a file that is no program. */
-const makeImage = async (version: string): Promise<string> => {
-  const name = `${run}-${version}`;
-  const serve =
-    "mkdir -p /www; echo $VERSION > /www/index.html; exec busybox httpd -f -p 8080 -h /www";
-  await docker("pull", "--quiet", baseImage);
-  await docker(
-    ...["run", "--name", name, "--entrypoint", "", baseImage, "sh", "-c"],
-    "printf '\\177ELFjunkjunkjunk' > /junk; chmod 755 /junk",
-  );
-  const tag = `${registry.address}/host-test/${run}:${version}`;
-  await docker(
-    ...["commit", "--change", `ENV VERSION=${version}`],
-    ...["--change", `CMD ${JSON.stringify(["sh", "-c", serve])}`, name, tag],
-  );
-  await docker("rm", name);
-  await docker("push", "--quiet", tag);
-  const digests = await docker("image", "inspect", "--format", "{{json .RepoDigests}}", tag);
-  const reference = (JSON.parse(digests) as string[]).find((one) => one.includes("host-test"));
-  await docker("rmi", tag, reference as string).catch(() => undefined);
-  return reference as string;
-};
-const images = new Map<string, Promise<string>>();
-const image = (version: "v1" | "v2" | "v3"): Promise<string> => {
-  if (!images.has(version)) images.set(version, makeImage(version));
-  return images.get(version) as Promise<string>;
-};
-
-let lastPort = 20_000 + Math.floor(Math.random() * 10_000);
-
-class App {
-  readonly identity;
-  readonly port = lastPort++;
-  constructor(name: string) {
-    this.identity = hostIdentity(run, "test", name);
-  }
-  get container(): string {
-    return this.identity.container;
-  }
-  async text(
-    settings: Partial<HostSettings> & { version?: "v1" | "v2" | "v3" },
-    secrets?: string[],
-  ) {
-    const { version, ...rest } = settings;
-    const all = {
-      image: await image(version ?? "v1"),
-      ports: [{ container: 8080, host: this.port }],
-      health: { path: "/", timeout: 5 },
-      stopTimeout: 2,
-      ...rest,
-    };
-    return releaseSettings(this.identity, all, secrets);
-  }
-  async release(
-    settings: Parameters<App["text"]>[0] = {},
-    options?: Parameters<typeof sh>[2] & { secrets?: string[] },
-  ): Promise<Result> {
-    const text = await this.text(settings, options?.secrets);
-    const pull = await this.pull(settings.version ?? "v1");
-    expect(pull).toMatchObject({ code: 0 });
-    return sh("release", text, options);
-  }
-  async pull(version: "v1" | "v2" | "v3", architecture: Architecture = here) {
-    const settings = pullSettings(this.identity, await image(version), architecture, undefined);
-    return sh("pull", settings);
-  }
-  remove = async () => sh("remove", await this.text({}));
-  forget = async () =>
-    sh("forget", pullSettings(this.identity, await image("v1"), here, undefined));
-  get = async (): Promise<string> => {
-    try {
-      const response = await fetch(`http://127.0.0.1:${this.port}/`);
-      return (await response.text()).trim();
-    } catch {
-      return "nothing";
-    }
-  };
-  id = () => inspect(this.container, "{{.Id}}");
-  names = async () =>
-    (await docker("ps", "-a", "--format", "{{.Names}}={{.State}}"))
-      .split("\n")
-      .filter((line) => line.startsWith(this.container))
-      .map((line) => line.slice(this.container.length))
-      .sort();
-}
-
-const here: Architecture = process.arch === "arm64" ? "arm64" : "x86_64";
-const other: Architecture = here === "arm64" ? "x86_64" : "arm64";
-const apps: App[] = [];
-const makeApp = (name: string) => {
-  const app = new App(name);
-  apps.push(app);
-  return app;
-};
-
-afterAll(async () => {
-  const mine = (await docker("ps", "-aq", "--filter", `name=${run}`)).split("\n").filter(Boolean);
-  if (mine.length > 0) await docker("rm", "-fv", ...mine);
-  const all = await docker(
-    "images",
-    "--digests",
-    "--format",
-    "{{.Repository}} {{.Tag}} {{.Digest}}",
-  );
-  for (const line of all.split("\n").filter((one) => one.includes(run))) {
-    const [repository, tag, digest] = line.split(" ");
-    await docker(
-      "rmi",
-      tag === "<none>" ? `${repository}@${digest}` : `${repository}:${tag}`,
-    ).catch(() => undefined);
-  }
-});
+afterAll(removeAll);
 
 const shells: [string, string[]][] = [["sh", ["sh"]]];
-for (const shell of ["dash", "bash", "busybox"])
-  if ((env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, shell))))
-    shells.push([shell, shell === "busybox" ? [shell, "sh"] : [shell]]);
-if (process.env.MULTIARCH_TEST_BUSYBOX)
-  shells.push(["busybox", [process.env.MULTIARCH_TEST_BUSYBOX, "sh"]]);
+const zsh = folderOf([]);
+for (const shell of ["dash", "bash", "busybox", "zsh"]) {
+  const found = (env.PATH ?? "").split(":").map((folder) => join(folder, shell));
+  const path = found.find((one) => existsSync(one));
+  if (path === undefined) continue;
+  if (shell === "bash") shells.push(["posix bash", [shell, "--posix"]]);
+  // zsh behaves as sh where that is its name.
+  if (shell === "zsh") symlinkSync(path, join(zsh, "sh"));
+  shells.push([shell, { busybox: [shell, "sh"], zsh: [join(zsh, "sh")] }[shell] ?? [shell]]);
+}
 
 describe("release", () => {
   test.concurrent.each(shells)(
@@ -478,13 +322,9 @@ const pulled = async (reference: string) => {
 test.concurrent.each(["wget", "bash"])(
   "asks for health by %s where there is no curl",
   async (prober) => {
-    const folder = mkdtempSync(join(tmpdir(), "multiarch-test-"));
-    const tools =
-      "sh docker timeout flock sha256sum cut date sleep head sed tr awk cat uname env".split(" ");
-    for (const tool of [...tools, prober]) {
-      const found = (env.PATH ?? "").split(":").map((one) => join(one, tool));
-      symlinkSync(found.find((path) => existsSync(path)) as string, join(folder, tool));
-    }
+    // No timeout, flock or sha256sum: macOS and minimal hosts have none.
+    const tools = "sh docker cksum cut date id sleep head sed tr awk cat uname".split(" ");
+    const folder = folderOf([...tools, prober]);
     const app = makeApp(`by-${prober}`);
     const health = { path: "/", timeout: 3 };
     expect(await app.release({ health }, { env: { PATH: folder } })).toMatchObject({ code: 0 });

@@ -291,7 +291,7 @@ describe("the settings", () => {
         ...[`image='${image}'`, "registry='registry.example.com'", "pull_timeout='1800'"],
         "lock_timeout='900'",
         ...["problems=''", "registry='index.example.com'", "architecture='arm64'"],
-        'with_secrets() { "$@" "${MULTIARCH_REGISTRY_PASSWORD:-}"; }\n',
+        'with_secrets() { "$@" "$password"; }\n',
       ].join("\n"),
     );
   });

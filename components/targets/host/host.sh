@@ -1,6 +1,8 @@
 # Runs on the host: `sh -s -- pull | release | remove | forget`, on stdin the settings (hostSettings.ts) and then this text. Only
-# functions until the last line, so nothing runs before all of it was read. POSIX sh: dash, bash, busybox. No secret is in
+# functions until the last line, so nothing runs before all of it was read. POSIX sh: dash, bash, busybox, zsh. No secret is in
 # an argument of a process or in a file: printf is a builtin, and here-documents (files, in some shells) are not used.
+# Names in shared folders, and words of the engine, registries and containers, are hostile: never run, split or sent to a terminal as they are.
+# macOS, BusyBox and minimal images lack timeout, flock, sha256sum or /proc, so only POSIX tools are required.
 #
 # What is on the host, by name: $app serves; $app-previous is stopped, for going back; $app-next is about to serve;
 # $app-candidate and $app-release are there only while a release is. Images: localhost/multiarch/$app:<digest>.
@@ -8,8 +10,10 @@
 # anywhere leaves a state that `repair` knows.
 set -fu
 export LC_ALL=C
-cli=docker limit=60 # seconds that one call of the engine may take
-status=0 action='' said='' reason='' ours='' stage='' revived='' directory='' sum=''
+cli=docker input=/dev/null limit=60 # seconds that one call of the engine may take
+status=0 action='' username='' password='' server='' said='' reason='' ours='' stage='' revived='' directory='' sum='' lock='' timer=''
+newline='
+'
 
 mask() { # $1 with every secret value replaced
   masked=$1
@@ -28,12 +32,17 @@ mask_each() {
     masked=$masked$rest
   done
 }
-say() { mask "$*" >&2; }
+# C1 controls (U+0080 to U+009F), bidirectional marks and line separators, in UTF-8: some terminals obey them.
+controls=$(printf 's/\302[\200-\237]/?/g; s/\342\200[\216\217\250-\256]/?/g; s/\342\201[\246-\251]/?/g')
+visible() { # prints stdin after the sed script $1, without control characters, and with long lines cut
+  tr '\001-\010\013-\037\177' '?' | sed "$controls; $1" | cut -b 1-4000
+}
+say() { mask "$*" | visible '2,$s/^/  | /' >&2; } # only the first line is ours: what follows may be somebody else's words
 fail() { say "$@"; exit 1; }
 
 show_log() { # the last lines that container $1 wrote, marked as somebody else's words
   said=$(engine logs --tail 20 "$1" 2>&1) || return 0
-  [ -z "$said" ] || mask "$said" | sed 's/^/  | /' >&2
+  [ -z "$said" ] || mask "$said" | visible 's/^/  | /' >&2
 }
 
 architecture_of() { # one spelling for what uname, Docker and OCI say
@@ -54,7 +63,46 @@ explain() { # the sentence that fits what the engine or a program said ($1)
 }
 
 # The engine -------------------------------------------------------------------------------------------------------
-engine() { timeout "$limit" "$cli" "$@"; }
+bounded() { # runs a command, which reads $input, for at most $1 seconds; status 124 if it takes longer
+  seconds=$1 && shift
+  {
+    "$@" <&3 3<&- &
+    worker=$!
+    (
+      nap=''
+      trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
+      sleep "$seconds" &
+      nap=$!
+      wait "$nap"
+      trap 'kill "$nap"; exit 124' TERM
+      kill "$worker"
+      sleep 5 &
+      nap=$!
+      wait "$nap"
+      kill -9 "$worker"
+      exit 124
+    ) </dev/null >/dev/null 2>&1 3<&- &
+    watcher=$!
+    wait "$worker" 2>/dev/null
+    code=$?
+    { kill "$watcher"; wait "$watcher"; } 2>/dev/null
+    [ $? -ne 124 ] || code=124
+  } 3<"$input" # not <&0: bash 5.2 crashes on that in a script that it reads from stdin
+  return "$code"
+}
+
+# A timer is a process, because the clock may be set while it runs.
+start_timer() {
+  sleep "$1" </dev/null >/dev/null 2>&1 &
+  timer=$!
+}
+is_due() { ! kill -0 "$timer" 2>/dev/null; }
+stop_timer() {
+  [ -z "$timer" ] || { kill "$timer"; wait "$timer"; } 2>/dev/null
+  timer=''
+}
+
+engine() { bounded "$limit" "$cli" "$@"; }
 
 within() { # $1 seconds for an engine call whose words are kept for an explanation
   limit=$1 && shift
@@ -73,9 +121,6 @@ discard() { ! exists "$1" || run rm --force --volumes "$1"; } # its anonymous vo
 stop() { within $((stop_timeout + 30)) stop -t "$stop_timeout" "$1"; }
 
 find_engine() { # docker where it is installed, for the release that serves may be in it; else podman
-  for tool in timeout flock sha256sum; do
-    command -v "$tool" >/dev/null || fail "the host lacks \`$tool\`: install util-linux and coreutils"
-  done
   command -v docker >/dev/null || cli=podman
   command -v "$cli" >/dev/null || fail 'there is no container engine on the host: install Docker or Podman'
   within 10 version || fail "the container engine on the host doesn't answer; \`$cli version\` says: ${said##*
@@ -84,21 +129,46 @@ find_engine() { # docker where it is installed, for the release that serves may 
 
 pause() { sleep 0.1 2>/dev/null || sleep 1; }
 
-take_lock() { # waits for another run on this host, be it the orphan of a killed one
-  lock=/tmp/multiarch-$app.lock
-  [ ! -w /run/lock ] || lock=/run/lock/multiarch-$app.lock
-  (umask 0 && : >>"$lock") 2>/dev/null
-  (: <"$lock") 2>/dev/null || fail "the lock $lock can't be opened" # where exec can't, the shell ends by itself
-  exec 9<"$lock"
-  since=$(date +%s) told=''
-  while ! flock -n 9; do
-    waited=$(($(date +%s) - since))
-    [ "$waited" -lt "$lock_timeout" ] ||
-      fail "another release of $app has been running on this host for $lock_timeout s: wait for it, or end it (\`fuser -v $lock\` shows it), and run \`pulumi up\` again"
-    # A moment is normal: busybox's timeout leaves a process behind for up to a second.
-    [ "$waited" -lt 2 ] || [ -n "$told" ] || { told=yes && say "waiting for another release of $app on this host"; }
-    pause
+# The lock is a container that is never started: the engine gives a name to one container only, whichever account asks, and an ID
+# names one container for ever, so a lock whose owner is gone can be removed without removing its successor. Nothing is inherited, and
+# no other user of the host can hold, replace or block it.
+take_lock() { # creates it from image $1, which exists; without an image, only waits until there is none
+  place=$(uname -n)/$(readlink /proc/self/ns/pid 2>/dev/null)
+  boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null) || boot=-
+  told='' failures=0
+  start_timer "$lock_timeout"
+  while :; do
+    if [ -n "$1" ] && run create --pull never --name "$app-lock" --label "multiarch.lock=$$ $(id -u) $(date +%s) $boot $place" "$1" lock; then
+      lock=${said##*"$newline"}
+      break
+    fi
+    refused=$said
+    if ! held=$(inspect "$app-lock" '{{.Id}} {{index .Config.Labels "multiarch.lock"}}'); then
+      [ -n "$1" ] || break
+      failures=$((failures + 1)) # one is another release's end at this moment
+      [ "$failures" -lt 5 ] || fail "the lock container $app-lock could not be created: $refused"
+    elif is_abandoned $held; then
+      discard "${held%% *}"
+    elif is_due; then
+      fail "another release of $app has been running on this host for $lock_timeout s ($holder). Wait for it or end it, and run \`pulumi up\` again. If it no longer runs, remove its lock: \`$cli rm $app-lock\`"
+    else
+      [ -n "$told" ] || { told=yes && say "waiting for another release of $app on this host ($holder)"; }
+      pause
+    fi
   done
+  stop_timer
+}
+
+is_abandoned() { # whether the owner of a lock is gone: its ID, then what its label says
+  [ $# -eq 6 ] || fail "the name $app-lock is taken by a container that multiarch did not create. Rename or remove it, or give this component another name"
+  holder="process $2 of user $3 on ${6%%/*}"
+  case $2$4 in *[!0-9]*) return 1 ;; esac
+  if [ "$6" != "$place" ]; then # another host or container, whose processes can't be seen from here
+    [ $(($(date +%s) - $4)) -gt $((lock_timeout + pull_timeout)) ]
+    return
+  fi
+  [ "$boot" = - ] || [ "$5" = - ] || [ "$5" = "$boot" ] || return 0
+  case $(kill -0 "$2" 2>&1)$(ps -o stat= -p "$2" 2>/dev/null) in *'o such process'* | Z*) ;; *) return 1 ;; esac
 }
 
 # An engine that doesn't answer has not said that there are none.
@@ -122,20 +192,31 @@ fetch() { # the image, by its digest
 }
 
 # The pull: pull, forget =============================================================================================
-sweep() { # the folders in $1 that killed runs left: their process is gone
-  find "$1" -maxdepth 1 -type d -name 'multiarch.[0-9]*.??????' 2>/dev/null | while read -r left; do
-    owner_id=${left##*/multiarch.}
-    [ -d "/proc/${owner_id%%.*}" ] || rm -rf "$left" 2>/dev/null
+sweep() { # removes the folders that killed runs left in $1, which other users may write to
+  set +f
+  for left in "$1"/multiarch.*.??????; do
+    set -f
+    suffix=${left##*/multiarch.}
+    process=${suffix%.*}
+    case $process in '' | *[!0-9]*) continue ;; esac
+    case ${suffix##*.} in *[!A-Za-z0-9]*) continue ;; esac
+    if [ -L "$left" ] || [ ! -d "$left" ] || [ ! -O "$left" ]; then continue; fi
+    case $(kill -0 "$process" 2>&1) in *'o such process'*) rm -rf "$left" ;; esac
   done
+  set -f
 }
-# Credentials reach the engine's client by a helper that reads the environment: nothing of them is ever in a file.
-use_credentials() {
-  [ -n "${MULTIARCH_REGISTRY_USERNAME:-}" ] || return 0
+
+# Credentials reach the engine's client through a helper that reads them from the environment, so they are never in a file. Both the
+# client's configuration and the helper give them to their own registry only.
+prepare_login() {
+  [ -n "$username" ] || return 0
+  case $registry in docker.io | index.docker.io | registry-1.docker.io) server='https://index.docker.io/v1/' ;; *) server=$registry ;; esac
   for base in "${TMPDIR:-/tmp}" /var/tmp "${HOME:-/}"; do # some hosts mount /tmp without the right to execute
     sweep "$base"
     directory=$(mktemp -d "$base/multiarch.$$.XXXXXX" 2>/dev/null) || continue
     helper=$directory/docker-credential-multiarch
-    printf '%s\n' '#!/bin/sh' 'escape() { printf %s "$1" | sed '\''s/[\\"]/\\&/g'\''; }' '[ "$1" = get ] || exit 0' \
+    printf '%s\n' '#!/bin/sh' 'escape() { printf %s "$1" | sed '\''s/[\\"]/\\&/g'\''; }' '[ "$1" = get ] || exit 0' 'read -r server' \
+      'case $server in "$MULTIARCH_REGISTRY" | "$MULTIARCH_SERVER") ;; *) echo "credentials not found in native keychain" && exit 1 ;; esac' \
       'printf '\''{"Username":"%s","Secret":"%s"}\n'\'' "$(escape "$MULTIARCH_REGISTRY_USERNAME")" "$(escape "$MULTIARCH_REGISTRY_PASSWORD")"' >"$helper"
     chmod 700 "$helper"
     "$helper" erase 2>/dev/null && break
@@ -143,14 +224,18 @@ use_credentials() {
     directory=''
   done
   [ -n "$directory" ] || fail 'no folder for a credential helper: /tmp, /var/tmp and the home folder are all read-only or not executable'
-  printf '{"credsStore":"multiarch","credHelpers":{"%s":"multiarch"}}\n' "$registry" >"$directory/config.json"
+  printf '{"credHelpers":{"%s":"multiarch","%s":"multiarch"}}\n' "$registry" "$server" >"$directory/config.json"
+  [ "$cli" != docker ] || [ -n "${DOCKER_HOST:-}" ] || ln -s "${DOCKER_CONFIG:-${HOME:-}/.docker}/contexts" "$directory/contexts"
+}
+use_login() { # for the processes started from here on
+  [ -n "$directory" ] || return 0
   if [ "$cli" = docker ] && [ -z "${DOCKER_HOST:-}" ]; then # the engine of the user's own context, TLS files included
     DOCKER_CONTEXT=$(engine context inspect --format '{{.Name}}' 2>/dev/null) || DOCKER_CONTEXT=default
     export DOCKER_CONTEXT
-    ln -s "${DOCKER_CONFIG:-${HOME:-}/.docker}/contexts" "$directory/contexts"
   fi
+  MULTIARCH_REGISTRY=$registry MULTIARCH_SERVER=$server MULTIARCH_REGISTRY_USERNAME=$username MULTIARCH_REGISTRY_PASSWORD=$password
   PATH=$directory:$PATH DOCKER_CONFIG=$directory REGISTRY_AUTH_FILE=$directory/config.json
-  export PATH DOCKER_CONFIG REGISTRY_AUTH_FILE
+  export MULTIARCH_REGISTRY MULTIARCH_SERVER MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD PATH DOCKER_CONFIG REGISTRY_AUTH_FILE
 }
 
 pull() {
@@ -158,8 +243,8 @@ pull() {
   [ "$machine" = "$architecture" ] ||
     fail "the host is to be $architecture, and this machine is $machine (\`uname -m\`): set the host's architecture to $machine, or deploy to a machine that is $architecture"
   find_engine
-  use_credentials
-  fetch
+  prepare_login
+  (use_login && fetch) || exit 1 # in a process of its own, so that no other one is given the credentials
   built=$(engine image inspect --format '{{.Architecture}}' "$image") || fail "the engine can't tell what the image is for"
   [ "$(architecture_of "$built")" = "$architecture" ] || { explain '' && exit 1; }
   # The tag is the record of what was pulled for this app, and keeps the image from the engine's prune.
@@ -183,7 +268,8 @@ remove_images() { # $@: tags of this app's images; the digest goes too where no 
 
 forget() { # the images that no container of this app uses
   find_engine
-  take_lock
+  list_containers
+  take_lock "$(inspect "${listed%%"$newline"*}" '{{.Image}}')" # without a container every image goes, and none can be the lock's
   list_containers
   used=' '
   for container in $listed; do
@@ -230,18 +316,24 @@ check_ports() { # before the release that serves is stopped; a port that it hold
 # Health -----------------------------------------------------------------------------------------------------------
 probe() { # the HTTP status that http://$1$2 answers with, or nothing
   case $prober in
-  curl) timeout 6 curl -q -s -o /dev/null --noproxy '*' -m 5 -w '%{http_code}' "http://$1$2" ;;
+  curl) bounded 6 curl -q -s -o /dev/null --noproxy '*' -m 5 -w '%{http_code}' "http://$1$2" ;;
   wget)
-    timeout 6 env -u http_proxy -u HTTP_PROXY wget -S -O /dev/null "http://$1$2" 2>&1 |
+    (unset http_proxy HTTP_PROXY && bounded 6 wget -S -O /dev/null "http://$1$2" 2>&1) |
       sed -n 's/^ *HTTP\/[0-9.]* \([0-9]*\).*/\1/p' | head -n 1
     ;;
-  bash) timeout 6 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$3" "$1" >&3 &&
+  bash) bounded 6 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$3" "$1" >&3 &&
     read -r _ code _ <&3 && printf %s "$code"' - "$(printf %s "${1%:*}" | tr -d '[]')" "${1##*:}" "$2" 2>/dev/null ;;
   esac
 }
 
 wait_healthy() { # container $1, for HTTP answering at $2, restarted $3 times before; else $reason says why not
-  began=$(date +%s)
+  if [ "$health" = running ]; then start_timer "$health_seconds"; else start_timer "$health_timeout"; fi
+  become_healthy "$@"
+  healthy=$?
+  stop_timer
+  return "$healthy"
+}
+become_healthy() {
   while :; do
     state=$(inspect "$1" '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}')
     case $state in
@@ -250,7 +342,6 @@ wait_healthy() { # container $1, for HTTP answering at $2, restarted $3 times be
     exited*) reason="it ended with exit code ${state##* }"; return 1 ;;
     *) reason='it ended and was started again' && return 1 ;; # by the engine, as the restart policy says
     esac
-    passed=$(($(date +%s) - began))
     case $health in
     http)
       answer=$(probe "$2" "$health_path")
@@ -261,9 +352,9 @@ wait_healthy() { # container $1, for HTTP answering at $2, restarted $3 times be
       with_health_command within 10 exec "$1" && return 0
       reason="the health command ended with exit code $status after $health_timeout s: $said"
       ;;
-    running) [ "$passed" -le "$health_seconds" ] || return 0 ;;
+    running) ! is_due || return 0 ;;
     esac
-    [ "$passed" -lt "$health_timeout" ] || [ "$health" = running ] || return 1
+    [ "$health" = running ] || ! is_due || return 1
     pause
   done
 }
@@ -279,12 +370,14 @@ unhealthy() { give_up "$1" "the new release isn't healthy: ${reason:-it could no
 
 # Steps --------------------------------------------------------------------------------------------------------------
 runs_wanted() { is_running "$1" && [ "$(inspect "$1" '{{index .Config.Labels "multiarch.settings"}}')" = "$sum" ]; }
-create() { # $@: options, image and command; the environment goes in on stdin, values of several lines as exports
-  said=$(environment_lines | with_long_environment timeout 60 "$cli" create --pull never --env-file /dev/stdin "$@" 2>&1)
+create_container() { # $@: options, image and command; the environment goes in on stdin, values of several lines as exports
+  said=$(environment_lines | (input=/dev/stdin && with_long_environment bounded 60 "$cli" create --pull never --env-file /dev/stdin "$@" 2>&1))
 }
-fingerprint() { # of the very arguments and environment that `create` is given
+fingerprint() { # of the very arguments and environment that `create_container` is given
+  for hasher in sha256sum shasum openssl cksum; do ! command -v "$hasher" >/dev/null || break; done
+  case $hasher in shasum) hasher='shasum -a 256' ;; openssl) hasher='openssl dgst -sha256 -r' ;; esac
   { with_service with_options with_command printf '%s\0' && environment_lines && with_long_environment long_values; } |
-    sha256sum | cut -c 1-64
+    $hasher | cut -d ' ' -f 1
 }
 
 repair() { # what a killed run left, or a hand's work
@@ -321,7 +414,7 @@ promote() { # the next release is healthy: it takes the name
 migrate() { # release.command, from the new image, with the same environment and volumes
   [ "$release_timeout" -gt 0 ] || return 0
   say 'running the release command'
-  with_options with_release_command create --name "$app-release" || fail "the release command could not be set up: $said"
+  with_options with_release_command create_container --name "$app-release" || fail "the release command could not be set up: $said"
   reason=''
   if run start "$app-release"; then
     within "$release_timeout" wait "$app-release" || said=late
@@ -332,7 +425,7 @@ migrate() { # release.command, from the new image, with the same environment and
 
 try_candidate() { # the new release beside the one that serves, where only this machine can reach it
   say 'starting the new release beside the one that serves'
-  with_candidate_ports with_options with_command create --name "$app-candidate" || fail "the candidate could not be made: $said"
+  with_candidate_ports with_options with_command create_container --name "$app-candidate" || fail "the candidate could not be made: $said"
   run start "$app-candidate" || unhealthy "$app-candidate"
   at=$(engine port "$app-candidate" "$health_port/tcp" 2>/dev/null | head -n 1) # one is published if it is asked by HTTP
   wait_healthy "$app-candidate" "$at" || unhealthy "$app-candidate"
@@ -341,7 +434,7 @@ try_candidate() { # the new release beside the one that serves, where only this 
 }
 
 swap() {
-  with_service with_options with_command create --name "$app-next" --label "multiarch.settings=$sum" ||
+  with_service with_options with_command create_container --name "$app-next" --label "multiarch.settings=$sum" ||
     fail "the container could not be made: $said"
   say 'switching to the new release'
   if exists "$app"; then stop "$app" || fail "the release that serves could not be stopped: $said"; fi
@@ -355,7 +448,8 @@ release() {
   find_engine
   for prober in curl wget bash none; do ! command -v "$prober" >/dev/null || break; done
   [ "$health$prober" != httpnone ] || fail 'a health check by HTTP needs curl, wget or bash on the host: install one, or use a health command'
-  take_lock
+  kept=$(inspect "$app" '{{.Image}}') || { fetch && kept=$image; }
+  take_lock "$kept"
   check_names
   sum=$(fingerprint)
   repair
@@ -376,7 +470,8 @@ release() {
 
 remove() {
   find_engine
-  take_lock
+  list_containers
+  take_lock "$(inspect "${listed%%"$newline"*}" '{{.Image}}')"
   list_containers --filter "label=multiarch.resource=$resource"
   for container in $listed; do
     stop "$container"
@@ -389,6 +484,7 @@ leave() { # every way out, a signal included: what is half done is undone
   failed=$?
   trap '' INT TERM
   limit=60
+  stop_timer
   [ -z "$directory" ] || rm -rf "$directory"
   if [ -n "$ours" ] && [ "$failed" -ne 0 ]; then
     discard "$app-candidate"
@@ -399,6 +495,7 @@ leave() { # every way out, a signal included: what is half done is undone
       ! is_running "$app" || say 'the release before serves, as it did'
     fi
   fi
+  [ -z "$lock" ] || run rm --force --volumes "$lock"
   exit "$failed"
 }
 
@@ -406,7 +503,10 @@ main() {
   trap '' PIPE HUP # a cut connection must not end a swap in the middle
   trap leave EXIT
   trap 'exit 130' INT TERM
-  [ -z "$problems" ] || fail "$problems"
+  [ -z "$problems" ] || { printf '%s\n' "$problems" | visible '' >&2; exit 1; }
+  # The credentials are taken out of the environment, so that only the pull is given them.
+  username=${MULTIARCH_REGISTRY_USERNAME:-} password=${MULTIARCH_REGISTRY_PASSWORD:-}
+  unset MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD
   action=$1
   case $action in pull | release | remove | forget) "$action" ;; *) fail "no such action: $action" ;; esac
   exit 0

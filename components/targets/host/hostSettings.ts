@@ -82,7 +82,7 @@ export function pullSettings(
           `export ${assign("MULTIARCH_REGISTRY_PASSWORD", credentials.password)}`,
         ]
       : []),
-    'with_secrets() { "$@" "${MULTIARCH_REGISTRY_PASSWORD:-}"; }',
+    'with_secrets() { "$@" "$password"; }',
     "",
   ].join("\n");
 }
