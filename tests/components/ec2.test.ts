@@ -194,7 +194,7 @@ it("the role may read the parameters named, and no others", async () => {
   ]);
 });
 
-it("the role trusts EC2 without a condition, for instance profiles send no source account", async () => {
+it("the role trusts EC2 without a condition, for AWS documents none for instance profiles", async () => {
   const made = await make();
   expect(statements(made.of("iam/role:Role", "web").assumeRolePolicy)).toEqual([
     { Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" },
