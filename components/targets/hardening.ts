@@ -36,8 +36,8 @@ export interface HardeningArgs {
    */
   readOnlyRootFilesystem?: pulumi.Input<boolean>;
   /**
-   * File systems in memory, for example for `/tmp`. Not supported on Fargate
-   * (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html).
+   * File systems in memory, for example for `/tmp`. Fargate supports them since January 2026
+   * (https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/).
    * @default none
    */
   tmpfs?: TmpfsArgs[];

@@ -285,28 +285,27 @@ describe("container hardening", () => {
       readOnlyRootFilesystem: true,
       capabilities: { add: ["SYS_PTRACE"], drop: ["NET_RAW"] },
       noNewPrivileges: false,
-      tmpfs: [],
+      tmpfs: [{ target: "/tmp", size: 64 }],
     });
     expect(containers(made)[0]).toMatchObject({
       readonlyRootFilesystem: true,
       linuxParameters: {
         initProcessEnabled: true,
         capabilities: { add: ["SYS_PTRACE"], drop: ["NET_RAW"] },
+        tmpfs: [{ containerPath: "/tmp", size: 64 }],
       },
     });
     expect(containers(made)[0]).not.toHaveProperty("dockerSecurityOptions");
-    expect(containers(made)[0].linuxParameters).not.toHaveProperty("tmpfs");
   });
 
   it("that comes to nothing later leaves the defaults", async () => {
     const nothing = pulumi.output(undefined) as unknown as pulumi.Output<boolean>;
-    const made = await make({ init: nothing, noNewPrivileges: nothing });
+    const made = await make({ init: nothing, noNewPrivileges: nothing, tmpfs: [] });
     expect(containers(made)[0].linuxParameters).toEqual({ initProcessEnabled: true });
     expect(containers(made)[0]).not.toHaveProperty("dockerSecurityOptions");
   });
 
   it.each([
-    [{ tmpfs: [{ target: "/tmp", size: 64 }] }, "ecs.tmpfs: is not supported on Fargate"],
     [{ noNewPrivileges: true }, "ecs.noNewPrivileges: is not supported on Fargate"],
     [
       { capabilities: { add: ["NET_ADMIN"] } },

@@ -85,21 +85,19 @@ const hardening = (choose: Chooser): Fields =>
         drop: () => choose.some(["ALL", "NET_RAW"]).map((one) => choose.input(one)),
       }),
     init: () => choose.input(choose.often(50)),
+    tmpfs: () => [{ target: choose.input("/tmp"), size: choose.input(choose.whole(1, 512)) }],
   });
 
 /** What Fargate doesn't support of it. */
-const engineHardening = (choose: Chooser): Fields =>
-  choose.fields({
-    tmpfs: () => [{ target: choose.input("/tmp"), size: choose.input(choose.whole(1, 512)) }],
-    noNewPrivileges: () => choose.input(choose.often(50)),
-  });
+const noNewPrivileges = (choose: Chooser): Fields =>
+  choose.fields({ noNewPrivileges: () => choose.input(choose.often(50)) });
 
 const readOnly = (choose: Chooser) => choose.input(choose.often(50));
 
 /** What containers have, on hosts and on EC2. */
 const container = (choose: Chooser, ports: readonly number[]): Fields => ({
   ...hardening(choose),
-  ...engineHardening(choose),
+  ...noNewPrivileges(choose),
   ...choose.fields({
     readOnlyRootFilesystem: () => readOnly(choose),
     pidsLimit: () => choose.input(choose.whole(1, 4_194_304)),
@@ -239,7 +237,7 @@ export function ecsOf(choose: Chooser): Fields {
     }),
     ...(ec2
       ? {
-          ...engineHardening(choose),
+          ...noNewPrivileges(choose),
           launchType: "EC2",
           clusterArn: choose.input("arn:aws:ecs:eu-west-1:123456789012:cluster/c"),
         }

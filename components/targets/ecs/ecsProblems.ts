@@ -121,8 +121,6 @@ function checkHardening(check: Checker, args: Fields, at: At): void {
   const fix = `remove it, or set ${at("launchType")} to "EC2"`;
   if (args.noNewPrivileges === true)
     check.add(at("noNewPrivileges"), "is not supported on Fargate", fix);
-  if (Array.isArray(args.tmpfs) && args.tmpfs.length > 0)
-    check.add(at("tmpfs"), "is not supported on Fargate", fix);
   const added = isFields(args.capabilities) ? args.capabilities.add : undefined;
   (Array.isArray(added) ? added : []).forEach((name: unknown, index) => {
     if (isLater(name) || name === "SYS_PTRACE") return;
