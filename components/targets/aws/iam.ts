@@ -43,39 +43,18 @@ export function taskTrust(arn: string): string {
   });
 }
 
-/**
- * The message channels of Session Manager, which ECS Exec uses too
- * (https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html).
- */
-const channels = [
-  "CreateControlChannel",
-  "CreateDataChannel",
-  "OpenControlChannel",
-  "OpenDataChannel",
-];
-
-/** Opening a shell. These actions have no resource types (service authorization reference of ssmmessages). */
+/** Shells by Session Manager and ECS Exec. The actions have no resource types (service authorization reference of ssmmessages). */
 export const shellStatement = allow(
-  channels.map((action) => `ssmmessages:${action}`),
+  ["CreateControl", "CreateData", "OpenControl", "OpenData"].map(
+    (action) => `ssmmessages:${action}Channel`,
+  ),
   "*",
 );
 
-/** What SSM Agent calls to receive Run Command and association messages; these actions have no resource types either. */
-const messages = [
-  "AcknowledgeMessage",
-  "DeleteMessage",
-  "FailMessage",
-  "GetEndpoint",
-  "GetMessages",
-  "SendReply",
-];
-
 /**
- * What SSM Agent on an instance needs to be managed, to run `AWS-RunShellScript` by an association, and to open shells. Unlike
- * AmazonSSMManagedInstanceCore it can't read parameters, and has no rights for patching, packages, inventory and compliance. IAM
- * can't name the instances: the role exists before them. Resource types:
- * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html; the calls are those in the
- * agent's source (agent/association/service, agent/ssm of aws/amazon-ssm-agent 3.3).
+ * What SSM Agent needs to be managed, to run `AWS-RunShellScript` by an association, and to open shells: the calls in its source
+ * (agent/association/service and agent/ssm of aws/amazon-ssm-agent 3.3). IAM can't name the instances, because the role exists
+ * before them (resource types: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html).
  *
  * @param arn of anything in the same account and region
  */
@@ -93,8 +72,11 @@ export function agentStatements(arn: string): Statement[] {
     // The content of the association's document.
     allow(["ssm:GetDocument"], document),
     shellStatement,
+    // Run Command's messages. These actions have no resource types either.
     allow(
-      messages.map((action) => `ec2messages:${action}`),
+      "AcknowledgeMessage DeleteMessage FailMessage GetEndpoint GetMessages SendReply"
+        .split(" ")
+        .map((action) => `ec2messages:${action}`),
       "*",
     ),
   ];
