@@ -102,7 +102,8 @@ async function tryPulled(tried: Tried): Promise<string | undefined> {
   const name = `multiarch-verify-${randomBytes(6).toString("hex")}`;
   const until = Math.ceil(Date.now() / 1000) + seconds + 300;
   const options = ["--name", name, "--label", `${label}=${until}`, "--platform", platform];
-  const apart = ["--network", "none", "--log-driver", "json-file", "--log-opt", "max-size=1m"];
+  const rotation = ["--log-driver", "json-file", "--log-opt", "max-size=1m"];
+  const apart = ["--network", "none", "--pids-limit", "8192", ...rotation];
   const limit = seconds * 1000;
   try {
     const begun = await docker(

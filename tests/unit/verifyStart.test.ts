@@ -73,7 +73,7 @@ test("an image is pulled by digest, started apart from everything, and removed",
     expect.stringMatching(
       new RegExp(
         `^run --detach --name ${name} --label multiarch\\.verify=\\d+ --platform linux/arm64 ` +
-          `--network none --log-driver json-file --log-opt max-size=1m ${reference} --version$`,
+          `--network none --pids-limit 8192 --log-driver json-file --log-opt max-size=1m ${reference} --version$`,
       ),
     ),
     `wait ${name}`,

@@ -12,7 +12,14 @@ import { type Architecture, spellings } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
-import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
+import {
+  agentStatements,
+  logStatements,
+  policy,
+  pullStatements,
+  secretStatements,
+  trust,
+} from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
@@ -122,25 +129,15 @@ function makeRole({ target, name, args, image, logs }: Place): {
             ...pullStatements(repository),
             ...logStatements(group),
             ...secretStatements(arns, ["ssm:GetParameter"]),
+            ...agentStatements(group),
           ]),
         ),
     },
     opts,
   );
-  // https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-instance-permissions.html
-  const managed = new aws.iam.RolePolicyAttachment(
-    `${name}-ssm`,
-    {
-      role: role.name,
-      policyArn: role.arn.apply(
-        (arn) => `arn:${arn.split(":")[1]}:iam::aws:policy/AmazonSSMManagedInstanceCore`,
-      ),
-    },
-    opts,
-  );
   const attached = attachPolicies(name, role, args.policyArns ?? [], opts);
   const profile = new aws.iam.InstanceProfile(name, { role: role.name, tags: args.tags }, opts);
-  return { profile, policies: [own, managed, ...attached] };
+  return { profile, policies: [own, ...attached] };
 }
 
 const hostPortOf = (args: Ec2Args): number | undefined =>
@@ -219,8 +216,10 @@ function makeRelease(
   const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
   const script = hostScript();
   const { health, command, user, volumes, memory, strategy, release, stopTimeout } = args;
+  const { readOnlyRootFilesystem, tmpfs, capabilities, noNewPrivileges, pidsLimit, init } = args;
   const settings = {
     ...{ health, command, user, volumes, memory, strategy, release, stopTimeout },
+    ...{ readOnlyRootFilesystem, tmpfs, capabilities, noNewPrivileges, pidsLimit, init },
     image: image.ref,
     environment: args.environment,
     ports:
@@ -263,7 +262,7 @@ function makeRelease(
           refuseReadableSecrets(
             args.environment,
             {
-              ...{ command, user },
+              ...{ command, user, volumes, tmpfs, capabilities },
               "health.command": health?.command,
               "release.command": release?.command,
             },

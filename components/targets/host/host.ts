@@ -261,6 +261,8 @@ async function secretWords(settings: HostArgs, path: string): Promise<Problem[]>
     network: settings.network,
     extraHosts: settings.extraHosts,
     volumes: settings.volumes,
+    tmpfs: settings.tmpfs,
+    capabilities: settings.capabilities,
     "health.path": settings.health?.path,
     "health.command": settings.health?.command,
     "release.command": settings.release?.command,

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { Architecture, parseArchitecture } from "../../platform";
+import { hardeningFields, hardeningProblems } from "../hardening";
 import { imageProblem } from "../targetImage";
 import { HostRestart, HostStrategy, type HostTargetArgs } from "./hostArgs";
 import { sshProblems } from "./sshProblems";
@@ -28,6 +29,7 @@ const hostFields: Readonly<Record<keyof HostTargetArgs, true>> = {
   strategy: true,
   user: true,
   volumes: true,
+  ...hardeningFields,
 };
 
 /** What a value must be: the test, the words for it, and what to write instead. */
@@ -152,6 +154,7 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
   sshProblems(checker, args.ssh, at("ssh"));
   environmentProblems(checker, args.environment, at("environment"));
   containerProblems(checker, args, path);
+  hardeningProblems(checker, args, at);
   if (path === "") registryProblems(checker, args.registry);
   return checker.problems;
 }

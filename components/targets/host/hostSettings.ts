@@ -141,11 +141,13 @@ export function releaseSettings(
     assign("stop_timeout", stopTimeout),
     assign("release_timeout", releaseTimeout),
     list("with_options", [
-      ...["--init", "--label", `multiarch.app=${identity.owner}`],
+      ...[`--init${args.init === false ? "=false" : ""}`],
+      ...["--label", `multiarch.app=${identity.owner}`],
       ...["--label", `multiarch.resource=${identity.resource ?? identity.owner}`],
       ...[...long.map(([name]) => name), ...resolved].flatMap((name) => ["--env", name]),
       ...(machine.options ?? []),
       ...(args.volumes ?? []).flatMap((volume) => ["--mount", mount(volume)]),
+      ...hardeningOptions(args),
       ...optional("--memory", args.memory ? `${args.memory}m` : undefined),
       ...optional("--cpus", args.cpus),
       ...optional("--user", args.user),
@@ -181,6 +183,22 @@ export function releaseSettings(
   ].join("\n");
 }
 
+/** What the container may do, in the words of `docker create`. */
+function hardeningOptions(args: HostSettings): string[] {
+  const { add, drop } = args.capabilities ?? {};
+  return [
+    ...(args.readOnlyRootFilesystem ? ["--read-only"] : []),
+    ...(args.tmpfs ?? []).flatMap(({ target, size }) => [
+      "--mount",
+      csv(["type=tmpfs", `target=${target}`, `tmpfs-size=${size}m`]),
+    ]),
+    ...(drop ?? []).flatMap((name) => ["--cap-drop", name]),
+    ...(add ?? []).flatMap((name) => ["--cap-add", name]),
+    ...(args.noNewPrivileges ? ["--security-opt", "no-new-privileges"] : []),
+    ...(typeof args.pidsLimit === "number" ? ["--pids-limit", String(args.pidsLimit)] : []),
+  ];
+}
+
 /** Where a port listens: `127.0.0.1:8080`. An address that turns out to be no text is told by the script. */
 function placeOf(port: NonNullable<HostSettings["ports"]>[number]): string {
   const address = String(port.address ?? "127.0.0.1");
@@ -193,14 +211,18 @@ function reachable(at: string): string {
   return at.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
 }
 
-/** Docker reads `--mount` as a line of CSV. A folder that isn't there is an error, where `--volume` would make one and leave it. */
+/** A folder that doesn't exist is an error with `--mount`, where `--volume` would create one. */
 function mount(volume: NonNullable<HostSettings["volumes"]>[number]): string {
-  const fields = [
+  return csv([
     `type=${volume.source.startsWith("/") ? "bind" : "volume"}`,
     `source=${volume.source}`,
     `target=${volume.target}`,
     ...(volume.readOnly ? ["readonly"] : []),
-  ];
+  ]);
+}
+
+/** Docker reads `--mount` as a line of CSV. */
+function csv(fields: readonly string[]): string {
   return fields
     .map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
     .join(",");
