@@ -4,7 +4,7 @@ import { spellings } from "../platform";
 /** How many of a file's first bytes are looked at: as many as Linux reads of a `#!` line. */
 export const headSize = 256;
 
-/** A file that may be started, by its first bytes. */
+/** What a file is that may be started, by its first bytes. */
 export type Head =
   | {
       readonly kind: "elf";

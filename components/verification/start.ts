@@ -46,7 +46,7 @@ export async function start(
   } finally {
     settings?.close();
   }
-  if (problems.length > 0) throw new Refusal(problems.join("\n"));
+  if (problems.length > 0) throw new Refusal(...problems.flatMap((problem) => problem.split("\n")));
 }
 
 /** The platform of the engine, which runs without emulation. */
@@ -153,7 +153,7 @@ function shownCommand(command: readonly string[] | undefined): string {
   return command ? `verify.command (${command.join(" ")})` : "the image's own command";
 }
 
-/** Marked as somebody else's words. */
+/** Marks what a container printed, so that it cannot pass for our own lines. */
 function quote(text: string): string {
-  return text.replace(/^/gm, "  | ");
+  return text.replace(/^|(?<=\n)/g, "  | ");
 }
