@@ -2,7 +2,7 @@
  * How to talk to a registry: scheme, credentials, redirects and patience, as Docker has them. Loaded by the Pulumi program
  * itself (presence.ts), so it imports nothing but Node's built-ins and files that don't either.
  */
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -253,7 +253,7 @@ export class Registry {
       const own = authorization && url.origin === start.origin ? { authorization } : undefined;
       const left = Math.min(this.options.request ?? 10_000, until - Date.now());
       const headers = { ...ask.headers, ...own };
-      const { answer, lift } = await this.#connection.open(url, { ...ask, headers }, left);
+      const { answer, signal, lift } = await this.#connection.open(url, { ...ask, headers }, left);
       const { statusCode: status = 0, headers: got } = answer;
       if (streamed && status === 200) {
         lift();
@@ -262,25 +262,36 @@ export class Registry {
         const stream = new BlobStream(answer, `${url.host}: ${this.name}@${blob}`, idle);
         return { status, url, headers: got, body: Buffer.alloc(0), stream };
       }
-      const chunks: Buffer[] = [];
-      let room = mostBytes;
-      for await (const chunk of answer as AsyncIterable<Buffer>) {
-        chunks.push(chunk);
-        this.#received += chunk.length;
-        if ((room -= chunk.length) < 0 || this.#received > mostBytesInAll)
-          throw new Refusal(
-            `${url.host} sent more than ${room < 0 ? "4 MiB for one manifest" : "32 MiB of manifests"}, configuration or token. Build and push a smaller image`,
-          );
-      }
+      const body = await this.#bodyOf(answer, url, signal);
       lift();
       if (ask.body || ![301, 302, 303, 307, 308].includes(status) || !got.location)
-        return { status, url, headers: got, body: Buffer.concat(chunks) };
+        return { status, url, headers: got, body };
       const next = attempt(() => new URL(got.location!, url));
       if (!next) throw new Refusal(`${url.host} redirects to ${got.location}, which is not a URL`);
       next.username = next.password = ""; // Node would send them as credentials.
       url = next;
     }
     throw new Refusal(`${this.host} redirects more than 5 times. Try again later`);
+  }
+
+  /** All of an answer, if it isn't too much. */
+  async #bodyOf(answer: IncomingMessage, { host }: URL, signal: AbortSignal): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const most = (limit: string) =>
+      new Refusal(`${host} sent more than ${limit} or tokens. Build and push a smaller image`);
+    try {
+      for await (const chunk of answer as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        size += chunk.length;
+        this.#received += chunk.length;
+        if (size > mostBytes) throw most("4 MiB in one answer for manifests, configurations");
+        if (this.#received > mostBytesInAll) throw most("32 MiB of manifests, configurations");
+      }
+    } catch (error) {
+      throw signal.aborted ? Object.assign(new Error(), { code: "ABORT_ERR" }) : error;
+    }
+    return Buffer.concat(chunks);
   }
 }
 

@@ -42,11 +42,11 @@ export class Connection {
     url: URL,
     { body, ...ask }: Ask,
     milliseconds: number,
-  ): Promise<{ answer: http.IncomingMessage; lift: () => void }> {
+  ): Promise<{ answer: http.IncomingMessage; signal: AbortSignal; lift: () => void }> {
     const secure = url.protocol === "https:";
     if (!secure && !(isLoopback(url) && url.protocol === "http:"))
       throw new Refusal(
-        `${this.host} refers to ${url.href}, which is neither https nor http on a loopback address. Use a registry that refers to https addresses`,
+        `${this.host} refers to ${url.protocol}//${url.host}: refused, plain http is for loopback addresses only. Use a registry that refers to https addresses`,
       );
     const lookup = this.#lookup(url);
     const limit = new AbortController();
@@ -65,7 +65,7 @@ export class Connection {
     const request = (secure ? https : http).request(url, { ...ask, signal, agent, lookup });
     request.on("error", () => {}).end(body); // one after the answer began is met by whoever reads it
     const [answer] = (await once(request, "response")) as [http.IncomingMessage];
-    return { answer, lift: () => clearTimeout(timer) };
+    return { answer, signal, lift: () => clearTimeout(timer) };
   }
 
   /** Checks the addresses of a host where the connection is made. A proxy looks names up by itself, and then decides. */

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { BrokenOff } from "../registry/blob";
 import type { Registry } from "../registry/client";
-import { Refusal } from "../errors";
+import { printable, Refusal } from "../errors";
 import { architectureOf, describe, type Head, runs } from "./elf";
 import { type File, Files } from "./files";
 import { type HeldImage, rebuild, type RuntimeConfig } from "./inspect";
@@ -53,7 +53,7 @@ export async function readCode(
       const { platform, digest } = image;
       const { code, warning, problem } = await readImage(image, layerOf, without);
       if (code) codes.set(digest, { code });
-      if (warning) warnings.push(`${platform}: ${warning}`);
+      if (warning) warnings.push(printable(`${platform}: ${warning}`));
       if (problem) problems.push(`${platform}: ${problem}`);
       // What no later image has is forgotten.
       const later = images.slice(at + 1).flatMap((other) => other.layers);
@@ -103,7 +103,7 @@ async function readImage(
   } catch (error) {
     if (!(error instanceof TooMuch)) throw error;
     return {
-      warning: `${words[0]} wasn't found in ${error.message}, so its code wasn't looked at; ${without}, which reads no layers`,
+      warning: `${words[0]!.slice(0, 200)} wasn't found in ${error.message}, so its code wasn't looked at; ${without}, which reads no layers`,
     };
   }
 }
@@ -158,8 +158,10 @@ class Start {
       ? [posix.resolve(this.#folder, word)]
       : [...new Set(this.#path.map((folder) => posix.join(folder, word)))];
     const longest = Math.max(...places.slice(0, mostFolders).map((place) => place.length));
-    if (longest > longestPath) throw new TooMuch(`a path of ${longest} characters`);
-    if (places.length > mostFolders) throw new TooMuch(`a PATH of ${places.length} folders`);
+    if (longest > longestPath)
+      throw new TooMuch(`a path of ${longest} characters (Linux allows ${longestPath})`);
+    if (places.length > mostFolders)
+      throw new TooMuch(`a PATH of ${places.length} folders (at most ${mostFolders} are searched)`);
     return places;
   }
 

@@ -5,10 +5,10 @@ import { Decompress } from "fzstd";
 export type Decoder =
   NodeJS.ReadWriteStream | ((source: AsyncIterable<Buffer>) => AsyncIterable<Buffer>);
 
-/** Bytes of memory that unpacking a frame may take. Encoders use 8 MiB, and 32 MiB for their best compression. */
-const largestWindow = 64 << 20;
+/** Bytes of memory that unpacking a frame may take. Builders use 8 MiB, and 32 MiB for their best compression. */
+const largestWindow = 32 << 20;
 /** Bytes that the decoder may move in its window for each byte that it unpacks, once it has moved 64 GiB. */
-const mostMoves = 512;
+const mostMoves = 1024;
 
 /**
  * How a layer is unpacked, told by its first bytes: media types are wrong too often. Undefined: by nothing, it is a tar.

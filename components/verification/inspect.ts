@@ -278,6 +278,8 @@ async function readJson(registry: Registry, kind: "manifests" | "blobs", target:
     throw new Refusal(`${given} is ${digest}: its storage, or a proxy before it, is broken`);
   const value = parseObject(body);
   if (!value)
-    throw new Refusal(`${given} isn't JSON with at most 250,000 values: is this a registry?`);
+    throw new Refusal(
+      `${given} isn't JSON: is this a registry? JSON of more than 250,000 values is not read`,
+    );
   return { value, type: headers["content-type"], digest, body };
 }

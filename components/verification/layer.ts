@@ -32,8 +32,8 @@ export class TooMuch extends Error {}
 /** What an image's layers may unpack to, however small they are: beyond that, a multiple of their size. */
 const unpackedBase = 2 ** 30;
 const unpackedRatio = 100;
-/** Memory for the names of files, in bytes: those of some 400,000. */
-const mostMemory = 80 << 20;
+/** Memory for the names of files, in bytes: those of some 300,000. */
+const mostMemory = 64 << 20;
 
 /** Counts what is read. */
 export class Meter {
@@ -77,7 +77,7 @@ export class Meter {
   remember(bytes: number): void {
     this.memory += bytes;
     if (this.memory > mostMemory)
-      throw new TooMuch(`more files than ${mostMemory >> 20} MiB of memory hold the names of`);
+      throw new TooMuch(`the first ${mostMemory >> 20} MiB of file names`);
   }
 
   /** @throws Refusal when time is up */
@@ -93,6 +93,8 @@ export class Meter {
 export const longestPath = 4096;
 /** Bytes of headers before a file. Go's reader of tar, and so every engine, takes as many for one header. */
 const mostHeaders = 1 << 20;
+/** Records of a PAX header. Those of a global one are copied for each file. */
+const mostRecords = 1000;
 /** Memory that an entry takes besides its path. */
 const entrySize = 128;
 
@@ -166,6 +168,11 @@ export class Layer {
       throw new Unread(
         `layer ${this.digest} has a path of ${longest} characters, and Linux allows ${longestPath}: build and push it again`,
       );
+    const records = Object.keys((headers as { pax?: object }).pax ?? {}).length;
+    if (records > mostRecords)
+      throw new Unread(
+        `layer ${this.digest} has a PAX header of ${records} records, and at most ${mostRecords} are read: build and push it again`,
+      );
     const path = posix.resolve("/", headers.name);
     const name = posix.basename(path);
     const folder = posix.dirname(path);
@@ -174,20 +181,28 @@ export class Layer {
       this.#add(this.#removed, posix.join(folder, name.slice(".wh.".length)));
     else {
       const entry = await entryOf(headers, head);
-      this.#add(this.entries, path, "to" in entry ? entry.to : "");
+      this.#add(this.entries, path, memoryOf(entry));
       this.entries.set(path, entry);
     }
     return path;
   }
 
   /** Adds to a set, or counts what is about to be added to a map. */
-  #add(all: Set<string> | ReadonlyMap<string, Entry>, path: string, to = ""): void {
+  #add(all: Set<string> | ReadonlyMap<string, Entry>, path: string, besides = 0): void {
     if (all.has(path)) return;
-    const memory = entrySize + Buffer.byteLength(path) + Buffer.byteLength(to);
+    const memory = entrySize + Buffer.byteLength(path) + besides;
     this.memory += memory;
     this.meter.remember(memory);
     if (all instanceof Set) all.add(path);
   }
+}
+
+/** Bytes that an entry takes besides its path. */
+function memoryOf(entry: Entry): number {
+  if ("to" in entry) return 64 + Buffer.byteLength(entry.to);
+  if (entry.kind !== "file" || !entry.head) return 0;
+  const { head } = entry;
+  return head.kind === "script" ? 128 + head.interpreter.length + head.argument.length : 64;
 }
 
 const plainFile: Entry = { kind: "file" };
@@ -273,9 +288,9 @@ class Transfer {
         meter.unpack(chunk.length);
         this.#unpacked += chunk.length;
         // Zeros may follow the last file.
-        if (this.#unpacked > this.#until && chunk.some((byte) => byte !== 0))
+        if (this.#unpacked <= this.#until) yield chunk;
+        else if (!chunk.equals(Buffer.alloc(chunk.length)))
           throw new Error("it has more than 1 MiB of headers for one file");
-        yield chunk;
       }
     }.bind(this);
     const tar = extract({ allowUnknownFormat: true });

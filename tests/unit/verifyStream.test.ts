@@ -84,7 +84,7 @@ test("a registry that goes silent fails the stream, and says so", async () => {
   const error: unknown = await digestOf(await open({ idle: 200 }).stream(digest)).catch((e) => e);
   expect(error).toBeInstanceOf(BrokenOff);
   expect((error as Error).message).toBe(
-    `${registry.host}: ${registry.host}/app@${digest} broke off after 1000 bytes (no byte in 0.2 s): try again`,
+    `${registry.host}: ${registry.host}/app@${digest} broke off after 1000 bytes (fewer than 64 KiB in 0.2 s): try again`,
   );
 });
 
