@@ -48,7 +48,7 @@ export class Connection {
       throw new Refusal(
         `${this.host} refers to ${url.protocol}//${url.host}: refused, plain http is for loopback addresses only. Use a registry that refers to https addresses`,
       );
-    const lookup = this.#lookup(url);
+    const lookup = this.lookupFor(url);
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), Math.max(1, milliseconds)).unref();
     const { signal } = limit;
@@ -68,8 +68,12 @@ export class Connection {
     return { answer, signal, lift: () => clearTimeout(timer) };
   }
 
-  /** Checks the addresses of a host where the connection is made. A proxy looks names up by itself, and then decides. */
-  #lookup({ hostname }: URL): LookupFunction {
+  /**
+   * The lookup for a connection, which checks the addresses that are connected to. A proxy looks names up by itself.
+   *
+   * @throws Refusal where the host is an address that the registry may not refer to
+   */
+  lookupFor({ hostname }: URL): LookupFunction {
     const own = isSameHost(hostname, new URL(`https://${this.host}`).hostname);
     const check = (addresses: readonly string[]) => {
       if (own) {

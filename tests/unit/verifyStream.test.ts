@@ -88,6 +88,28 @@ test("a registry that goes silent fails the stream, and says so", async () => {
   );
 });
 
+test("a registry that sends a byte now and then fails the stream; a slow one that sends 64 KiB in time doesn't", async () => {
+  const timers: NodeJS.Timeout[] = [];
+  const every = (bytes: number) => {
+    registry.intercept = (_, response) => {
+      response.writeHead(200);
+      let at = 0;
+      const timer = setInterval(() => {
+        response.write(body.subarray(at, (at += bytes)));
+        if (at >= 1 << 20) response.end();
+      }, 50);
+      timers.push(timer.unref());
+      response.on("close", () => clearInterval(timer));
+      return true;
+    };
+  };
+  every(1);
+  const from = open({ idle: 500 });
+  await expect(digestOf(await from.stream(digest))).rejects.toThrow("fewer than 64 KiB in 0.5 s");
+  every(50_000);
+  await digestOf(await from.stream(digest));
+});
+
 test.each([
   [404, "isn't in the registry (404)"],
   [403, "doesn't let"],
