@@ -26,53 +26,41 @@ export function decoderFor(first: Buffer): Decoder | undefined {
 
 const zstdMagic = 0xfd2fb528;
 const skippableMagic = 0x184d2a5;
+const largestBlock = 128 << 10;
 
-/** Node 20 has no zstd. In small pieces, for a block of four bytes may stand for 128 KiB. */
+/**
+ * Node 20 has no zstd. Block by block, because the decoder takes the memory that each frame states, and moves all of it for each block
+ * (https://www.rfc-editor.org/rfc/rfc8878#name-zstandard-frames).
+ */
 async function* unzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let ready: Buffer[] = [];
+  const ready: Buffer[] = [];
   let unpacked = 0;
   const zstd = new Decompress((data) => {
     unpacked += data.length;
     ready.push(Buffer.from(data.buffer, data.byteOffset, data.length));
   });
-  const check = checker(frames(() => unpacked));
-  const take = () => {
-    const given = ready;
-    ready = [];
-    return given;
+  const read = reader(source);
+  /** So many bytes, which the decoder gets too. */
+  const take = async (count: number, least = count) => {
+    const bytes = await read(count);
+    if (bytes.length < least) throw new Error("it ends early");
+    zstd.push(bytes);
+    return bytes;
   };
-  for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; at += 256) {
-      const piece = chunk.subarray(at, at + 256);
-      check(piece);
-      zstd.push(piece);
-      yield* take();
-    }
-  }
-  zstd.push(new Uint8Array(0), true);
-  yield* take();
-}
-
-/** Bytes to read next, or to skip. */
-type Step = { readonly read: number } | { readonly skip: number };
-
-/**
- * Follows the frames ahead of the decoder, which takes the memory that each of them states, and moves all of it for each block
- * (https://www.rfc-editor.org/rfc/rfc8878#name-zstandard-frames).
- */
-function* frames(unpacked: () => number): Generator<Step, never, Buffer> {
   for (let moved = 0; ;) {
-    const magic = (yield { read: 4 }).readUInt32LE();
+    const start = await take(4, 0);
+    if (start.length < 4) break;
+    const magic = start.readUInt32LE();
     if (magic >>> 4 === skippableMagic) {
-      yield { skip: (yield { read: 4 }).readUInt32LE() };
+      let left = (await take(4)).readUInt32LE();
+      for (; left > 0; left -= largestBlock) await take(Math.min(left, largestBlock));
       continue;
     }
-    if (magic !== zstdMagic) throw new Error("it is not valid zstd");
-    const [flags = 0] = yield { read: 1 };
+    const [flags = 0] = await take(1);
     const single = (flags & 0x20) !== 0;
-    const [window = 0] = yield { read: single ? 0 : 1 };
-    yield { read: [0, 1, 2, 4][flags & 3]! };
-    const content = yield { read: [single ? 1 : 0, 2, 4, 8][flags >> 6]! };
+    const [window = 0] = await take(single ? 0 : 1);
+    await take([0, 1, 2, 4][flags & 3]!);
+    const content = await take([single ? 1 : 0, 2, 4, 8][flags >> 6]!);
     const base = 2 ** (10 + (window >> 3));
     const size = single ? sizeIn(content) : base + (base / 8) * (window & 7);
     if (size > largestWindow)
@@ -80,16 +68,19 @@ function* frames(unpacked: () => number): Generator<Step, never, Buffer> {
         `unpacking it takes ${Math.round(size / 2 ** 20)} MiB of memory, and at most ${largestWindow >> 20} MiB are used`,
       );
     for (let last = false; !last;) {
-      const block = (yield { read: 3 }).readUIntLE(0, 3);
+      const block = (await take(3)).readUIntLE(0, 3);
       last = (block & 1) === 1;
-      if (block >> 3 > 128 << 10) throw new Error("it is not valid zstd");
       moved += size;
-      if (moved > 2 ** 36 && moved > mostMoves * unpacked())
+      if (block >> 3 > largestBlock) throw new Error("it is not valid zstd");
+      if (moved > 2 ** 36 && moved > mostMoves * unpacked)
         throw new Error("it has too many small blocks");
-      yield { skip: ((block >> 1) & 3) === 1 ? 1 : block >> 3 };
+      await take(((block >> 1) & 3) === 1 ? 1 : block >> 3);
+      yield* ready.splice(0);
     }
-    yield { read: flags & 4 };
+    await take(flags & 4);
   }
+  zstd.push(new Uint8Array(0), true);
+  yield* ready;
 }
 
 /** The content size of a frame (https://www.rfc-editor.org/rfc/rfc8878#name-frame_content_size). */
@@ -98,22 +89,21 @@ function sizeIn(field: Buffer): number {
   return field.readUIntLE(0, field.length) + (field.length === 2 ? 256 : 0);
 }
 
-/** Gives the steps the bytes that they ask for. */
-function checker(steps: Generator<Step, never, Buffer>): (piece: Buffer) => void {
-  let step: Step = steps.next().value;
-  let done = 0;
-  let head: Buffer[] = [];
-  return (piece) => {
-    for (let at = 0; ;) {
-      const wanted = "skip" in step ? step.skip : step.read;
-      const part = piece.subarray(at, at + wanted - done);
-      at += part.length;
-      done += part.length;
-      if ("read" in step) head.push(part);
-      if (done < wanted) return;
-      step = steps.next(Buffer.concat(head)).value;
-      done = 0;
-      head = [];
+/** Reads so many bytes of a source at a time. */
+function reader(source: AsyncIterable<Buffer>): (count: number) => Promise<Buffer> {
+  const chunks = source[Symbol.asyncIterator]();
+  let rest: Buffer = Buffer.alloc(0);
+  return async (count) => {
+    const parts: Buffer[] = [];
+    for (let left = count; left > 0; left -= parts.at(-1)!.length) {
+      if (rest.length === 0) {
+        const { value, done } = await chunks.next();
+        if (done) break;
+        rest = value;
+      }
+      parts.push(rest.subarray(0, left));
+      rest = rest.subarray(left);
     }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   };
 }

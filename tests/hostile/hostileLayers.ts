@@ -362,6 +362,11 @@ export const layerCases: readonly HostileCase[] = [
     refused: /too many small blocks/,
   },
   {
+    name: "zstd that breaks off in a block",
+    set: image([zstdFrame(rawTar([program])).subarray(0, 700)], { Cmd: ["/other"] }),
+    refused: /it ends early/,
+  },
+  {
     name: "zstd blocks of 2 MiB",
     set: image([repeated(0x38, 1000, (2 << 20) - 1)]),
     refused: /is not valid zstd/,

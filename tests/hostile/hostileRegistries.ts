@@ -61,7 +61,8 @@ const endless = (response: ServerResponse, chunk: Buffer, pause: number) => {
   response.on("close", () => clearInterval(timer));
 };
 
-export const registryCases: readonly HostileCase[] = [
+/** Registries that are asked again until time is up. */
+export const waitedFor: readonly HostileCase[] = [
   {
     name: "an answer of one byte now and then",
     set: answers((response) => endless(response.writeHead(200), Buffer.from(" "), 200)),
@@ -90,7 +91,9 @@ export const registryCases: readonly HostileCase[] = [
     set: answers((response) => void answer(response, 429, {}, { "retry-after": "999999999" })),
     refused: /\(429\)/,
   },
+];
 
+export const registryCases: readonly HostileCase[] = [
   ...to("this machine by another address", "http://127.0.0.2:1/"),
   ...to("a link-local address", "https://169.254.169.254/latest/meta-data/"),
   ...to("a private address", "https://10.0.0.1/"),

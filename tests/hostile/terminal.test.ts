@@ -83,14 +83,14 @@ test("events of ECS, each in a line of its own", () => {
   const event = { createdAt: "", message: `unable to start\nweb: verified${nasty}` };
   const facts = { taskDefinition: "arn/web:1", deployments: [], events: [event] };
   const problem = rolloutProblem("arn/web:2", facts, { logs: "aws logs" })!;
-  expectOurs(problem, /^(ECS runs|what |once |  unable to start\\nweb: verified\\u001b)/);
+  expectOurs(problem, /^(ECS runs|what |once | {2}unable to start\\nweb: verified\\u001b)/);
 });
 
 test("what a container printed is marked, line by line", async () => {
   client("logs", `one\nweb: verified\n${nasty}\r\n`, 1);
   const tried = { platform: "linux/amd64", digest: sha256("x"), size: 1, config: {}, layers: [] };
   const message = await refusal(start([tried], new Registry("registry.test/app:1"), {}, {}));
-  expectOurs(message, /^(linux\/amd64: the image's own command |  \| )/);
+  expectOurs(message, /^(linux\/amd64: the image's own command | {2}\| )/);
   expect(message).toContain("\n  | web: verified\n");
 });
 
@@ -106,7 +106,7 @@ test("what a step of a build printed is marked, line by line", async () => {
   process.env.MULTIARCH_BUILDX = JSON.stringify(settings);
   await buildxProgram();
   jest.restoreAllMocks();
-  expectOurs(said.join(""), /^(web: |  \| )/);
+  expectOurs(said.join(""), /^(web: | {2}\| )/);
   expect(said.join("")).toContain("\n  | web: verified\n");
 });
 

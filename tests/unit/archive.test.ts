@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { chmodSync, createWriteStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,11 +61,12 @@ test("an engine that ends while it is given an image is told with its own words,
 });
 
 describe("what a registry gives isn't written further than its manifest says:", () => {
-  const write = (options = {}) =>
-    writeArchive(
-      { reference, name: "web:dev", docker: true, ...options },
-      createWriteStream(join(folder, "web.tar")),
-    );
+  const write = async (options = {}) => {
+    const file = createWriteStream(join(folder, "web.tar"));
+    await once(file, "open");
+    const request = { reference, name: "web:dev", docker: true, ...options };
+    await writeArchive(request, file).finally(() => file.destroy());
+  };
   const blobs = () => [...registry.content.keys()].filter((path) => path.includes("/blobs/"));
   const put = (digest: string, body: string | Buffer) =>
     registry.content.set(`/v2/app/manifests/${digest}`, { type: types.manifest, body });
