@@ -3,6 +3,7 @@ import { docker, enginePlatform, type Ran } from "../command";
 import type { Access, Registry } from "../registry/client";
 import { type DockerSettings, useLogins } from "../registry/dockerConfig";
 import { Refusal } from "../errors";
+import { shortLines } from "../image/explain";
 import type { HeldImage } from "./inspect";
 
 /** What is started, and how it is judged. */
@@ -113,7 +114,7 @@ async function tryPulled(tried: Tried): Promise<string | undefined> {
     const waited = await docker(["wait", name], limit);
     if (waited.late && !command) return undefined;
     const logs = await docker(["logs", "--tail", "20", name], limits.answer);
-    const said = `${logs.stdout}${logs.stderr}`.trimEnd();
+    const said = shortLines(`${logs.stdout}${logs.stderr}`.trimEnd());
     const shown = said === "" ? ", and said nothing" : `; its last lines:\n${quote(said)}`;
     if (waited.late)
       return `${shownCommand(command)} didn't end within ${seconds} s: give it more verify.seconds, or another verify.command${shown}`;

@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { run as cli } from "../../components/cli/main";
 import { docker } from "../../components/command";
 import { main as buildxProgram } from "../../components/image/buildxProgram";
+import { explain } from "../../components/image/explain";
 import { log } from "../../components/log";
 import { Registry } from "../../components/registry/client";
 import { rolloutProblem } from "../../components/targets/ecs/rollout";
@@ -109,6 +110,25 @@ test("what a step of a build printed is marked, line by line", async () => {
   expectOurs(said.join(""), /^(web: | {2}\| )/);
   expect(said.join("")).toContain("\n  | web: verified\n");
 });
+
+test("long lines of a registry or a container take no time", async () => {
+  const place = { subject: "", registry: "r", credentials: "given", path: String } as const;
+  const started = Date.now();
+  for (const text of [
+    "failed to do ",
+    "failed to push (",
+    "status",
+    "cache",
+    "OCI runtime",
+    'process "',
+  ])
+    explain(text.repeat(200_000), place, text.repeat(200_000));
+  client("logs", "OCI runtime".repeat(100_000), 1);
+  const tried = { platform: "linux/amd64", digest: sha256("x"), size: 1, config: {}, layers: [] };
+  const message = await refusal(start([tried], new Registry("registry.test/app:1"), {}, {}));
+  expect(message).toContain("ended with exit code 1");
+  expect(Date.now() - started).toBeLessThan(5000);
+}, 20_000);
 
 describe("npx multiarch inspect prints", () => {
   let registry: FakeRegistry;
