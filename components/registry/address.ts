@@ -6,33 +6,32 @@ import { BlockList, isIP, isIPv6, type LookupFunction } from "node:net";
 export type Reach = "public" | "private" | "local";
 
 /** https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry */
-const networks = {
-  local: ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/3"],
+const lists = {
+  local: listOf(
+    ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/3"],
+    ["::/127", "fe80::/10", "fec0::/10", "ff00::/8"],
+  ),
   // With 198.18.0.0/15, from which local proxies give addresses to names.
-  private: ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15"],
-};
-const networks6 = {
-  local: ["::/127", "fe80::/10", "fec0::/10", "ff00::/8"],
-  private: ["fc00::/7"],
+  private: listOf(
+    ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15"],
+    ["fc00::/7"],
+  ),
 };
 
-function listOf(kind: "local" | "private"): BlockList {
+function listOf(ipv4: readonly string[], ipv6: readonly string[]): BlockList {
   const list = new BlockList();
-  for (const network of networks[kind]) {
+  const add = (network: string, family: "ipv4" | "ipv6", prefix = "", more = 0) => {
     const [address = "", bits] = network.split("/");
-    list.addSubnet(address, Number(bits), "ipv4");
-    // IPv4 within IPv6: mapped, and translated by NAT64.
-    for (const prefix of ["::ffff:", "64:ff9b::"])
-      list.addSubnet(prefix + address, 96 + Number(bits), "ipv6");
+    list.addSubnet(prefix + address, Number(bits) + more, family);
+  };
+  for (const network of ipv4) {
+    add(network, "ipv4");
+    // Mapped into IPv6, and translated by NAT64.
+    for (const prefix of ["::ffff:", "64:ff9b::"]) add(network, "ipv6", prefix, 96);
   }
-  for (const network of networks6[kind]) {
-    const [address = "", bits] = network.split("/");
-    list.addSubnet(address, Number(bits), "ipv6");
-  }
+  for (const network of ipv6) add(network, "ipv6");
   return list;
 }
-
-const lists = { local: listOf("local"), private: listOf("private") };
 
 /** Where an IP address is. */
 export function reachOf(address: string): Reach {
