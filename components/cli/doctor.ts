@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { docker, enginePlatform } from "../command";
 import { emulatorCommand } from "../builders/emulators";
 import { type BuilderFacts, inspectBuilder, manner } from "../builders/facts";
+import { printable } from "../errors";
 import { explain } from "../image/explain";
 import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
@@ -39,7 +40,10 @@ export async function doctor(
   const tell = (found: readonly Finding[]) => {
     for (const { what, fix } of found) {
       ill ||= fix !== undefined;
-      print(fix === undefined ? `ok     ${what}\n` : `wrong  ${what}\n       ${fix}\n`);
+      const shown = printable(what);
+      print(
+        fix === undefined ? `ok     ${shown}\n` : `wrong  ${shown}\n       ${printable(fix)}\n`,
+      );
     }
   };
   tell(await machine());

@@ -6,6 +6,7 @@
  */
 import { join } from "node:path";
 import { docker, type Surroundings } from "../command";
+import { printable } from "../errors";
 import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
 import { masked } from "../registry/credentials";
@@ -51,9 +52,11 @@ export async function main(): Promise<void> {
     const failed = scan
       ? `${path}attestations.sbom: there is no SBOM of ${source} (${scan.platform})`
       : `${source} couldn't be copied to ${target}`;
-    const lines = [`${failed}: ${raw}`, ...(reason ? [reason] : [])];
-    const text = lines.map((line) => `${name}: ${line}\n`).join("");
-    process.stderr.write(logins.reduce(masked, text));
+    const [first = "", ...more] = `${failed}: ${raw}`.split("\n").map(printable);
+    const lines = [first, ...(reason ? [printable(reason)] : [])].map((line) => `${name}: ${line}`);
+    // What a step printed is marked, so that it cannot pass for our own lines.
+    lines.splice(1, 0, ...more.map((line) => `  | ${line}`));
+    process.stderr.write(logins.reduce(masked, lines.map((line) => `${line}\n`).join("")));
     process.exitCode = 1;
   }
 }

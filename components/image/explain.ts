@@ -169,7 +169,7 @@ const explanations: readonly Explanation[] = [
  */
 export function explain(raw: string, place: ErrorPlace, printed = ""): string | undefined {
   // A step's own command is the user's text, and may hold any word.
-  const said = raw.replace(/process "[^\n]*" did not/g, "a process did not");
+  const said = shortLines(raw).replace(/process "[^\n]*" did not/g, "a process did not");
   const other = otherHost(said, place.registry);
   if (other !== undefined && unreachable.test(said))
     return (
@@ -184,6 +184,10 @@ export function explain(raw: string, place: ErrorPlace, printed = ""): string | 
   const step = stepExplanations.find(({ pattern }) => pattern.test(`${said}\n${printed}`));
   return (step ?? explanations.find(({ pattern }) => pattern.test(said)))?.say(place);
 }
+
+/** Lines that a registry may have written, short enough for the patterns, whose time grows with the square of a line. */
+export const shortLines = (text: string): string =>
+  text.replace(/[^\n]{4000,}/g, (line) => line.slice(0, 4000));
 
 const unreachable = /no such host|x509|connection refused|i\/o timeout|no route to host/;
 

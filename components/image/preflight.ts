@@ -11,6 +11,7 @@ import { isMissing } from "../verification/presence";
 import type { Making } from "./built";
 import { type ErrorPlace, explain, withoutRecord } from "./explain";
 import { repositoryOf } from "./inputs";
+import { log } from "../log";
 
 /**
  * The hooks of one platform's image. `before` runs exactly when a build is due, in preview and in `up`; `failed`
@@ -28,7 +29,7 @@ export function buildHooks(
     const place: EnsurePlace = {
       path: builderPath,
       preview: pulumi.runtime.isDryRun(),
-      say: (text) => pulumi.log.info(text, image),
+      say: (text) => log.info(text, image),
     };
     const [facts] = await Promise.all([
       makeSure(platform, builder, place),
@@ -37,8 +38,7 @@ export function buildHooks(
     const finding = judge(facts, platform, builder, builderPath);
     if (finding.level === "error") throw new Error(finding.text);
     noteBuild(image, inBuilds(facts, platform));
-    const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
-    await log(finding.text, image);
+    await log[finding.level](finding.text, image);
     if (facts.state === "ready" && !isNative(platform, facts.own))
       await dockerfile.advise(inputs, platform);
     if (!pulumi.runtime.isDryRun()) await announceFirstBuild(making, platform, inputs);
@@ -176,7 +176,7 @@ async function announceFirstBuild(
   const [own] = (inputs?.cacheFrom ?? []) as { registry?: { ref?: string } }[];
   const ref = own?.registry?.ref;
   if (ref === undefined || !(await settled(isMissing(ref, access)))) return;
-  await pulumi.log.info(
+  await log.info(
     `first build for ${platform}: there is no cache yet, which BuildKit reports as an ERROR and goes on`,
     image,
   );
@@ -213,10 +213,9 @@ function explained(
     const inStep = isStepFailure(raw);
     const step = inStep ? await failedStep(raw, subject, builder) : undefined;
     const sentence = explain(raw, place, step?.printed);
-    if (sentence !== undefined) await pulumi.log.error(sentence, image);
-    if (step !== undefined)
-      await pulumi.log.info(`what the step printed: \`${step.command}\``, image);
-    else if (inStep) await pulumi.log.info(withoutRecord(builder), image);
+    if (sentence !== undefined) await log.error(sentence, image);
+    if (step !== undefined) await log.info(`what the step printed: \`${step.command}\``, image);
+    else if (inStep) await log.info(withoutRecord(builder), image);
     return false;
   });
   return { onError: [hook] };

@@ -5,6 +5,7 @@ import { refuse } from "../refuse";
 import { lifecyclePolicy, movingTags, repositoryPolicy } from "./policies";
 import type { RepositoryArgs } from "./repositoryArgs";
 import { repositoryProblems } from "./repositoryProblems";
+import { log } from "../log";
 
 export * from "./repositoryArgs";
 
@@ -76,7 +77,7 @@ function found(component: Repository, args: RepositoryArgs): Place {
       const excluded = (filters ?? []).some(({ filter }) => covers(filter, "cache-*"));
       // What is excluded from MUTABLE_WITH_EXCLUSION is what can't be moved.
       if (mutability.startsWith("MUTABLE") !== excluded) return;
-      await pulumi.log.warn(
+      await log.warn(
         `the tags of ${name} can't be moved, so build caches can be written once and never again: ` +
           `exclude ${movingTags.join(" and ")} there, or set the image's cache.enabled to false`,
         component,

@@ -5,7 +5,7 @@
 import { VerifyDepth } from "../image/imageArgs";
 import { parseObject } from "../registry/attempt";
 import { masked } from "../registry/credentials";
-import { Refusal } from "../errors";
+import { messageOf, Refusal } from "../errors";
 import { readCode } from "./code";
 import type { Report } from "./gate";
 import { start } from "./start";
@@ -33,7 +33,7 @@ export async function main(): Promise<void> {
     const report = await look(settings, { username, password });
     process.stdout.write(`${JSON.stringify(report)}\n`);
   } catch (error) {
-    const message = masked((error as Error).message, { username, password });
+    const message = masked(messageOf(error), { username, password });
     process.stderr.write(message.replace(/^/gm, settings.name ? `${settings.name}: ` : "") + "\n");
     process.exitCode = 1;
   }

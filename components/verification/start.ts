@@ -3,6 +3,7 @@ import { docker, enginePlatform, type Ran } from "../command";
 import type { Access, Registry } from "../registry/client";
 import { type DockerSettings, useLogins } from "../registry/dockerConfig";
 import { Refusal } from "../errors";
+import { shortLines } from "../image/explain";
 import type { HeldImage } from "./inspect";
 
 /** What is started, and how it is judged. */
@@ -46,7 +47,7 @@ export async function start(
   } finally {
     settings?.close();
   }
-  if (problems.length > 0) throw new Refusal(problems.join("\n"));
+  if (problems.length > 0) throw new Refusal(...problems.flatMap((problem) => problem.split("\n")));
 }
 
 /** The platform of the engine, which runs without emulation. */
@@ -114,7 +115,7 @@ async function tryPulled(tried: Tried): Promise<string | undefined> {
     const waited = await docker(["wait", name], limit);
     if (waited.late && !command) return undefined;
     const logs = await docker(["logs", "--tail", "20", name], limits.answer);
-    const said = `${logs.stdout}${logs.stderr}`.trimEnd();
+    const said = shortLines(`${logs.stdout}${logs.stderr}`.trimEnd());
     const shown = said === "" ? ", and said nothing" : `; its last lines:\n${quote(said)}`;
     if (waited.late)
       return `${shownCommand(command)} didn't end within ${seconds} s: give it more verify.seconds, or another verify.command${shown}`;
@@ -154,7 +155,7 @@ function shownCommand(command: readonly string[] | undefined): string {
   return command ? `verify.command (${command.join(" ")})` : "the image's own command";
 }
 
-/** Marked as somebody else's words. */
+/** Marks what a container printed, so that it cannot pass for our own lines. */
 function quote(text: string): string {
-  return text.replace(/^/gm, "  | ");
+  return text.replace(/^|(?<=\n)/g, "  | ");
 }

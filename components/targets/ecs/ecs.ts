@@ -30,6 +30,7 @@ import { type EcsArgs, EcsLaunchType, type EcsTargetArgs } from "./ecsArgs";
 import { ecsProblems } from "./ecsProblems";
 import { fargateSizeWarning } from "./fargateSizes";
 import { failedService, rolloutProblem } from "./rollout";
+import { log } from "../../log";
 
 export * from "./ecsArgs";
 export { ecsProblems } from "./ecsProblems";
@@ -152,7 +153,7 @@ export class EcsTarget extends pulumi.ComponentResource {
 function warnOfSize(target: EcsTarget, args: EcsArgs, path: (field: string) => string): void {
   if (args.launchType === EcsLaunchType.Ec2) return;
   const warning = fargateSizeWarning(args.cpu ?? defaults.cpu, args.memory ?? defaults.memory);
-  if (warning !== undefined) void pulumi.log.warn(path(warning), target);
+  if (warning !== undefined) void log.warn(path(warning), target);
 }
 
 /** Where everything is made, and what is known by then. */

@@ -101,12 +101,17 @@ function question(container: string): string {
   return `sh -c ${quote(`if command -v docker >/dev/null; then docker ${inspect}; else podman ${inspect}; fi`)}`;
 }
 
+/** Characters of a host's answer that are read: an id and a word. */
+const mostOutput = 10_000;
+
 function output(client: Client, command: string): Promise<string> {
   return new Promise((resolve, reject) =>
     client.exec(command, (error, stream) => {
       if (error) return reject(error);
       let text = "";
-      stream.on("data", (data: Buffer) => (text += data.toString()));
+      stream.on("data", (data: Buffer) => {
+        if (text.length < mostOutput) text += data.toString();
+      });
       stream.on("error", reject).on("close", () => resolve(text));
       stream.stderr.resume();
     }),
