@@ -186,7 +186,7 @@ async function everythingIn(repository: string): Promise<Map<string, Buffer>> {
     "application/vnd.oci.image.manifest.v1+json",
   ].join(", ");
   const ask = async (path: string) => {
-    const url = `http://${environment().registry.upstream}/v2/${repository}/${path}`;
+    const url = `http://${environment().registry.address}/v2/${repository}/${path}`;
     const response = await fetch(url, { headers: { accept } });
     expect(response.status).toBe(200);
     return Buffer.from(await response.arrayBuffer());
