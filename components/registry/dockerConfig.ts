@@ -76,6 +76,7 @@ export function useLogins(logins: readonly Login[], references: readonly string[
     env: {
       ...process.env,
       DOCKER_CONFIG: folder,
+      TMPDIR: folder, // A buildx that loses its parent leaves its temporary files behind.
       BUILDX_CONFIG: process.env.BUILDX_CONFIG || join(own, "buildx"),
       ...(DOCKER_TLS_VERIFY && { DOCKER_CERT_PATH }),
       PATH: `${folder}${delimiter}${process.env.PATH ?? ""}`,
