@@ -13,9 +13,15 @@ export function isOwnConnection(connection: Connection): boolean {
 
 /** The user ID at the other end of a connection over loopback, or undefined if the connection is not open. */
 export function peerUid(connection: Connection): number | undefined {
-  // The kernel shows a socket that is being closed as root's, so two readings must agree.
-  const uid = readUid(connection);
-  return uid === readUid(connection) ? uid : undefined;
+  // The tables change while they are read: an entry can be missed, and a socket that is being closed is shown as root's. So
+  // two readings in a row must agree.
+  let last: number | undefined;
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const uid = readUid(connection);
+    if (uid !== undefined && uid === last) return uid;
+    last = uid;
+  }
+  return undefined;
 }
 
 function readUid(connection: Connection): number | undefined {

@@ -13,9 +13,13 @@ export async function isFree(port: number, host?: string): Promise<boolean> {
   });
 }
 
+/** SIP's ports: `fetch` refuses to connect to them. */
+const refusedByFetch = [5060, 5061];
+
 /** The first free port from a given one on. */
 export async function freePort(from: number, host?: string): Promise<number> {
-  for (let port = from; port < from + 500; port++) if (await isFree(port, host)) return port;
+  for (let port = from; port < from + 500; port++)
+    if (!refusedByFetch.includes(port) && (await isFree(port, host))) return port;
   throw new Error(`no free port between ${from} and ${from + 500}`);
 }
 
