@@ -13,15 +13,9 @@ export function isOwnConnection(connection: Connection): boolean {
 
 /** The user ID at the other end of a connection over loopback, or undefined if the connection is not open. */
 export function peerUid(connection: Connection): number | undefined {
-  // The tables change while they are read: an entry can be missed, and a socket that is being closed is shown as root's. So
-  // two readings in a row must agree.
-  let last: number | undefined;
-  for (let attempt = 0; attempt < 5; attempt++) {
-    const uid = readUid(connection);
-    if (uid !== undefined && uid === last) return uid;
-    last = uid;
-  }
-  return undefined;
+  const uid = readUid(connection);
+  // The kernel shows a socket that is closed while the table is read as root's, so a second reading must agree.
+  return uid !== undefined && uid === readUid(connection) ? uid : undefined;
 }
 
 function readUid(connection: Connection): number | undefined {

@@ -115,7 +115,7 @@ rooted(
     const script = `
     const net = require("node:net");
     const port = Number(process.argv.slice(-1)[0]);
-    let left = 300;
+    let left = 100;
     const next = () => {
       if (left-- <= 0) return;
       const socket = net.connect({ host: "127.0.0.1", port }, () => {
