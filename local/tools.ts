@@ -289,7 +289,14 @@ async function build(tool: Tool, directory: string, missed: string, log: Log): P
       const result = await run(
         go,
         [
-          ...["build", "-v", "-trimpath", "-ldflags", `-s -w ${tool.ldflags ?? ""}`],
+          ...[
+            "build",
+            "-mod=readonly",
+            "-v",
+            "-trimpath",
+            "-ldflags",
+            `-s -w ${tool.ldflags ?? ""}`,
+          ],
           ...["-o", `${temporary}/`, ...Object.values(tool.programs)],
         ],
         {

@@ -140,6 +140,16 @@ it("the image that registers QEMU is pinned by digest", () => {
   expect(emulatorImage).toMatch(/^tonistiigi\/binfmt:qemu-v[\d.]+@sha256:[0-9a-f]{64}$/);
 });
 
+it("every npm package is pinned with its hash", () => {
+  const { packages } = JSON.parse(read("package-lock.json")) as {
+    packages: Record<string, { integrity?: string; link?: boolean }>;
+  };
+  const { "": own, ...all } = packages;
+  expect(own).toBeDefined();
+  for (const [name, { integrity }] of Object.entries(all))
+    expect(`${name} ${integrity}`).toMatch(/ sha512-/);
+});
+
 it.each(["aws", "ci", "python"])(
   "every Python package for %s is pinned with its hashes",
   (folder) => {
