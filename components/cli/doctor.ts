@@ -168,7 +168,7 @@ async function pushProbe(
   builder: string | undefined,
   logins: readonly Login[],
 ): Promise<string> {
-  const settings = useLogins(logins);
+  const settings = useLogins(logins, [repository]);
   const metadata = join(settings.env.DOCKER_CONFIG!, "metadata.json");
   const output = `type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true`;
   const args = [

@@ -68,6 +68,7 @@ export async function run(args: readonly string[], print: (text: string) => void
   }
   const { MULTIARCH_REGISTRY_USERNAME: username, MULTIARCH_REGISTRY_PASSWORD: password } =
     process.env;
+  delete process.env.MULTIARCH_REGISTRY_PASSWORD; // Commands get the logins that they need.
   const access = { username, password };
   if (name === "doctor")
     return doctor({ builder: values.builder, repository: words[0] }, access, print);

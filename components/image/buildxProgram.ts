@@ -15,6 +15,9 @@ import { inspect } from "../verification/inspect";
 import type { BuildxSettings } from "./buildx";
 import { explain } from "./explain";
 
+/** The scanner that BuildKit uses if none is given. */
+const defaultScanner = "docker.io/docker/buildkit-syft-scanner";
+
 /** How long it may take, in milliseconds. */
 const limit = 60 * 60_000;
 
@@ -22,13 +25,15 @@ export async function main(): Promise<void> {
   const settings = JSON.parse(process.env.MULTIARCH_BUILDX!) as BuildxSettings;
   const { name, path, source, target, scan } = settings;
   const given = JSON.parse(process.env.MULTIARCH_LOGINS!) as Partial<Login>[];
+  delete process.env.MULTIARCH_LOGINS; // Commands get the logins that they need.
   const logins = given.filter(
     (login): login is Login => Boolean(login.username) && login.password !== undefined,
   );
   try {
     if (!/@sha256:[a-f0-9]{64}$/.test(source))
       throw new Error(`${source} names no digest, and a tag may move: write "repository@sha256:…"`);
-    const client = useLogins(logins);
+    const generator = scan?.generator ?? defaultScanner;
+    const client = useLogins(logins, [source, target ?? source, ...(scan ? [generator] : [])]);
     try {
       // A single image stays one, where the default would put an index around it.
       const copy = ["imagetools", "create", "--progress=plain", "--prefer-index=false"];
@@ -107,7 +112,7 @@ async function attest(
 
 /** What is said where it is the scanner that can't be pulled, which no field of the image's own build names. */
 function lacksScanner(raw: string, { path, scan }: BuildxSettings): string | undefined {
-  const image = scan?.generator ?? "docker.io/docker/buildkit-syft-scanner";
+  const image = scan?.generator ?? defaultScanner;
   if (!scan || !raw.includes(`source metadata for ${image}`)) return undefined;
   return (
     `the builder can't pull the scanner ${image}: name one in a registry that it reaches with ${path}attestations.sbomGenerator, ` +

@@ -27,6 +27,7 @@ export async function main(): Promise<void> {
   const settings: Settings = parseObject(env.MULTIARCH_VERIFY ?? "") ?? {};
   const username = env.MULTIARCH_REGISTRY_USERNAME ?? "";
   const password = env.MULTIARCH_REGISTRY_PASSWORD;
+  delete env.MULTIARCH_REGISTRY_PASSWORD; // Commands get the logins that they need.
   try {
     if (typeof settings.reference !== "string" || !Array.isArray(settings.platforms))
       throw new Refusal("MULTIARCH_VERIFY must hold reference and platforms, as JSON");

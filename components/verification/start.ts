@@ -34,7 +34,9 @@ export async function start(
   { username = "", password }: Access,
 ): Promise<void> {
   const [address = ""] = registry.name.split("/");
-  const settings = password ? useLogins([{ address, username, password }]) : undefined;
+  const settings = password
+    ? useLogins([{ address, username, password }], [registry.name])
+    : undefined;
   const problems: string[] = [];
   try {
     const engine = await engineOf(trial);
