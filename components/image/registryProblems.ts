@@ -1,7 +1,7 @@
 import { type At, type Checker, type Fields, isLater, under } from "../check";
-import { show } from "../errors";
+import { type Problem, show } from "../errors";
 import { pathProblem } from "../registry/kinds";
-import { parseReference } from "../registry/reference";
+import { isSameRegistry, parseReference, registryIn } from "../registry/reference";
 
 /** Where the image lies, and who pushes it there. `placed`: somebody else says where. */
 export function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): void {
@@ -33,6 +33,19 @@ function checkOutputs(check: Checker, repository: Fields, at: At): void {
     check.text(repository[field], at(field), "a Repository's");
   }
   checkCredentials(check, repository, at);
+}
+
+/** Credentials are for one registry, and no other registry may receive them. */
+export function mismatchProblems(address: string, reference: string, at: At): Problem[] {
+  if (isSameRegistry(address, reference)) return [];
+  const [registry, ref] = [at("registry"), at("ref")];
+  return [
+    {
+      path: registry,
+      what: `contains credentials for ${show(address)}, but ${ref} is in ${show(registryIn(reference) ?? reference)}`,
+      fix: `use the address and credentials of the registry of ${ref}, or remove ${registry}`,
+    },
+  ];
 }
 
 /** Credentials for what is pulled. */

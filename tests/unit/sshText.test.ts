@@ -143,11 +143,11 @@ it("credentials over SSH are exported by the script's first lines, quoted, and m
   const identity = { container: "web", owner: "p/s/web", name: "web" };
   const image = `registry.example.com/web@sha256:${"a".repeat(64)}`;
   const credentials = { username: "robot", password: "it's" };
-  const text = pullSettings(identity, image, "arm64", undefined, credentials);
+  const text = pullSettings(identity, image, "arm64", credentials);
   expect(text).toContain(
     "export MULTIARCH_REGISTRY_USERNAME='robot'\nexport MULTIARCH_REGISTRY_PASSWORD='it'\\''s'\n",
   );
-  expect(pullSettings(identity, image, "arm64", undefined)).not.toContain("export");
+  expect(pullSettings(identity, image, "arm64")).not.toContain("export");
 });
 
 it("only who deploys over SSH loads ssh2", () => {

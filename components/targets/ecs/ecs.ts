@@ -8,6 +8,7 @@ import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange, explainFailure, settled } from "../../hooks";
 import { type Architecture, spellings, statedArchitecture } from "../../platform";
+import { checkedAlone } from "../../late";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
@@ -52,6 +53,7 @@ export class EcsTarget extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: EcsTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, ecsProblems(args, ""));
+    args = checkedAlone(name, args, opts?.parent, ecsProblems);
     const architecture = statedArchitecture(args)!;
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:EcsTarget", name, recorded, announced("ecs", name, recorded, opts));

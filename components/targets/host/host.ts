@@ -6,10 +6,11 @@ import { describeProblems, type Problem } from "../../errors";
 import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
+import { checkedLate } from "../../late";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
-import { recordedTarget, targetImage } from "../targetImage";
+import { pulledProblems, recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { hostScript } from "./hostScript";
@@ -22,6 +23,7 @@ import {
   hostIdentity,
   hostUrl,
   pullSettings,
+  refusalScript,
   releaseSettings,
 } from "./hostSettings";
 
@@ -63,18 +65,19 @@ export class HostTarget extends pulumi.ComponentResource {
     refuse(name, hostProblems(args));
 
     const architecture = statedArchitecture(args)!;
+    const path = partPath(opts?.parent, "host");
     // Credentials change from run to run and are no part of what is asked for.
-    const { registry: given, image: source, ref, ssh, ...rest } = args;
+    const { image: source, ref, ssh: _ssh, registry: _registry, ...rest } = args;
+    const { ssh, registry } = lateChecked(name, args, rest, path);
     const recorded = recordedTarget(
       { ...recordedHost({ ...rest, ssh }), image: source, ref },
       architecture,
     );
     super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, opts));
-    const image = targetImage(this, name, args, architecture, given);
+    const image = targetImage(this, name, args, architecture, registry);
     const login = loginOf(image.access);
     const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
-    const path = partPath(opts?.parent, "host");
     const known = args.name ?? scoped;
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
     refuse(name, claim(identity, ssh, path));
@@ -87,23 +90,25 @@ export class HostTarget extends pulumi.ComponentResource {
       ...{ image: image.ref, architecture },
       pull: pulumi
         // Over SSH they go in with the script: its server passes no environment on.
-        .all([settings.image, given?.address, ssh && login])
-        .apply(
-          ([ref, address, credentials]) =>
-            pullSettings(identity, ref, architecture, address, credentials) + hostScript("pull"),
+        .all([settings.image, ssh && login])
+        .apply(([ref, credentials]) =>
+          scriptOf(
+            identity,
+            pulledProblems(ref),
+            () => pullSettings(identity, ref, architecture, credentials) + hostScript("pull"),
+          ),
         ),
-      release: (resource) =>
-        releaseText(identity, resource, settings, path).apply(
-          (text) => text + hostScript("release"),
-        ),
+      release: (resource) => releaseText(identity, resource, settings, path),
       remove: (resource) =>
-        pulumi
-          .all([resource, settings.stopTimeout])
-          .apply(
-            ([label, stopTimeout]) =>
+        pulumi.all([resource, settings.stopTimeout]).apply(([label, stopTimeout]) =>
+          scriptOf(
+            identity,
+            hostProblems({ stopTimeout }, path).filter((one) => one.path.endsWith("stopTimeout")),
+            () =>
               releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
               hostScript("release"),
           ),
+        ),
     };
     if (ssh === undefined) {
       deployHere(this, name, container, login, scripts);
@@ -114,8 +119,8 @@ export class HostTarget extends pulumi.ComponentResource {
       deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
       const first = firstHost(ssh);
       this.url = pulumi
-        .all([first, asked])
-        .apply(([{ host }, { ports, health }]) => sshUrl(host.address, ports, health.port));
+        .all([Object.values(ssh.hosts)[0]!.address, asked])
+        .apply(([address, { ports, health }]) => sshUrl(address, ports, health.port));
       this.logsCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, logs));
       this.shellCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, shell));
     }
@@ -127,6 +132,15 @@ export class HostTarget extends pulumi.ComponentResource {
       containerName: this.containerName,
     });
   }
+}
+
+/** How the hosts and the registry are reached, checked before any connection: the script on a host checks everything else. */
+function lateChecked(name: string, args: HostTargetArgs, rest: HostArgs, path: string) {
+  const { image, ref, ssh, registry } = args;
+  const whole = path === "" ? { ...rest, image, ref } : rest;
+  return checkedLate(name, { ssh, registry }, (known) =>
+    hostProblems({ ...whole, ...(path === "" ? known : { ssh: known.ssh }) }, path),
+  );
 }
 
 /** What a host target records of its arguments: nothing of how hosts are reached, which changes with the machine that runs Pulumi. */
@@ -242,16 +256,16 @@ function releaseText(
       );
       const problems = [...shown, ...exposed];
       const secrets = names.map((secret) => String(known.environment?.[secret] ?? ""));
-      if (problems.length > 0)
-        return releaseSettings(
-          identity,
-          { image: "" },
-          secrets,
-          describeProblems(identity.name, problems),
-        );
-      return releaseSettings(identity, known, secrets);
+      return scriptOf(
+        identity,
+        problems,
+        () => releaseSettings(identity, known, secrets) + hostScript("release"),
+      );
     });
 }
+
+const scriptOf = ({ name }: HostIdentity, problems: readonly Problem[], script: () => string) =>
+  problems.length > 0 ? refusalScript(describeProblems(name, problems)) : script();
 
 /** Secrets where everybody on the host could read them, in its list of processes. */
 async function secretWords(settings: HostArgs, path: string): Promise<Problem[]> {
