@@ -1,3 +1,4 @@
+import { shellWord } from "../quote";
 import { howToLogIn } from "../registry/kinds";
 import { registryHost } from "../registry/reference";
 
@@ -179,7 +180,7 @@ export function explain(raw: string, place: ErrorPlace, printed = ""): string | 
   if (other !== undefined)
     return (
       `${other}, which a base image or a download comes from, refuses or isn't well: wait and run it again, or give credentials for it ` +
-      `(${place.path("pullCredentials")}, or \`docker login ${other}\`)`
+      `(${place.path("pullCredentials")}, or \`docker login ${shellWord(other)}\`)`
     );
   const step = stepExplanations.find(({ pattern }) => pattern.test(`${said}\n${printed}`));
   return (step ?? explanations.find(({ pattern }) => pattern.test(said)))?.say(place);

@@ -7,6 +7,7 @@ import { BuildNetwork, Compression } from "./imageArgs";
 import { imageFields, originOf } from "./origin";
 import { checkOutput, checkReference, checkPlannedOutput } from "./outputProblems";
 import { checkBuilder, checkSameBuilders } from "../builders/builderProblems";
+import { shellWord } from "../quote";
 import { registryIn } from "../registry/reference";
 import { checkPullCredentials, checkRegistry, mismatchProblems } from "./registryProblems";
 
@@ -86,7 +87,7 @@ function checkOne(check: Checker, ref: unknown, path: string, exact: boolean): v
     check.add(
       path,
       `${show(ref)} names ${exact ? "no digest, and a tag may move" : "neither a digest nor a tag"}`,
-      `add the digest that \`docker buildx imagetools inspect ${ref}\` prints: "${ref}@sha256:…"`,
+      `add the digest that \`docker buildx imagetools inspect ${shellWord(ref)}\` prints: "${ref}@sha256:…"`,
     );
   }
 }

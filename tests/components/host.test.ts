@@ -149,7 +149,7 @@ it("refuses what is wrong with one error that has a line for each, before any re
 it("has the script refuse what turned out wrong only when it was known", async () => {
   const { release } = await make({ ports: [{ container: pulumi.output(70_000) }] });
   expect(release.inputs.stdin).toContain(
-    "problems='web: ports[0].container: must be a whole number from 1 to 65535, got 70000; ",
+    "printf '%s\\n' 'web: ports[0].container: must be a whole number from 1 to 65535, got 70000; ",
   );
 });
 

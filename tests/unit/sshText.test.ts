@@ -67,7 +67,7 @@ describe("the command for a person", () => {
   it("names another port, and a bastion", () => {
     const bastion = { address: "2001:db8::1", port: 2222, user: "jump" };
     expect(sshCommand({ ...host, port: 2200 }, bastion, "docker logs web")).toBe(
-      "ssh -t -p 2200 -J jump@[2001:db8::1]:2222 root@203.0.113.7 'docker logs web'",
+      "ssh -t -p 2200 -J 'jump@[2001:db8::1]:2222' root@203.0.113.7 'docker logs web'",
     );
   });
 });
