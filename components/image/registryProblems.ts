@@ -1,4 +1,4 @@
-import { type At, type Checker, type Fields, isLater, under } from "../check";
+import { type At, type Checker, type Fields, isLater, noNul, under } from "../check";
 import { type Problem, show } from "../errors";
 import { pathProblem } from "../registry/kinds";
 import { isSameRegistry, parseReference, registryIn } from "../registry/reference";
@@ -135,6 +135,8 @@ function checkCredentials(check: Checker, fields: Fields, at: At): void {
         "must be a text that isn't empty",
         `write config.requireSecret("…")`,
       );
+    } else if (fields.password.includes("\0")) {
+      check.add(at("password"), noNul, `write config.requireSecret("…")`);
     }
   }
   for (const [given, absent] of [
