@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { isIP } from "node:net";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -6,6 +7,7 @@ import { Ec2Target, EcsTarget, HostTarget, Image, LambdaTarget } from "../../com
 import { howToLogIn } from "../../components/registry/kinds";
 import { shellCommand } from "../../components/late";
 import { explainSsh, sshCommand } from "../../components/targets/host/sshText";
+import { answered, provided } from "../fuzz/mocked";
 import { type Registered, register, valueOf, verified } from "../components/mocks";
 import { type Call, paste, runScript, shells } from "./fakePrograms";
 import { accepted } from "./fields";
@@ -35,17 +37,14 @@ const named = (prefix: string, all: readonly string[]) =>
 const parts = Array.from({ length: 5 }, (_, nth) => values.filter((_, at) => at % 5 === nth));
 
 /** What a program registers, where the registry holds the image. */
-const registered = (program: () => unknown, at = repository) =>
+const registered = (program: () => unknown) =>
   register(
     program,
-    (resource) =>
-      resource.name.endsWith("-verified")
-        ? verified(resource, at, digest)
-        : { name: `${resource.name}-1`, arn: `arn:aws:x:eu-west-1:123456789012:${resource.name}` },
-    ({ token, inputs }) =>
-      token.endsWith("getRegion:getRegion")
-        ? { region: "eu-west-1" }
-        : { ...inputs, ids: ["subnet-1"], id: "vpc-1" },
+    (one) =>
+      one.name.endsWith("-verified") && one.name !== "built-verified"
+        ? verified(one, repository, digest)
+        : (provided(one.type, one.name, one.inputs) as Record<string, unknown>),
+    (call) => answered(call),
   );
 const inputsOf = (all: Registered[], type: string, name = "web") =>
   all.find((one) => one.type.endsWith(type) && one.name === name)!.inputs;
@@ -87,9 +86,7 @@ it.each(parts.map((part, nth) => [nth, part] as const))(
     const targets = [
       ...new Set(part.filter((value) => accepted("host", "volumes[0].target", value))),
     ];
-    expect([words.length, variables.length, sources.length].every((count) => count > 3)).toBe(
-      true,
-    );
+    expect([words.length, variables.length, sources.length].every((count) => count > 3)).toBe(true);
     const resources = await registered(
       () =>
         new HostTarget("web", {
@@ -138,7 +135,7 @@ it("arrive in the environment of a pull over SSH, and in the connection: credent
     .filter((value) => accepted("host", "registry.username", value))
     .filter((value) => accepted("host", "ssh.agentSocket", value))
     .filter((value) => accepted("host", "ssh.hosts.one.hostKey", `${hostKey} ${value}`))
-    .filter((_, nth) => nth % 12 === 0);
+    .filter((_, nth) => nth % 20 === 0);
   expect(chosen.length).toBeGreaterThan(10);
   const resources = await registered(() => {
     for (const [nth, value] of chosen.entries())
@@ -171,7 +168,9 @@ it.each(parts.map((part, nth) => [nth, part] as const))(
     const variables = part.filter((value) => accepted("ec2", "environment.V", value));
     const secret = (value: string) =>
       `arn:aws:secretsmanager:eu-west-1:123456789012:secret:a:${value}`;
-    const keys = part.filter((value) => accepted("ec2", "secrets.S", secret(value)));
+    const keys = part
+      .filter((value) => accepted("ec2", "secrets.S", secret(value)))
+      .filter((_, nth) => nth % 4 === 0);
     const resources = await registered(
       () =>
         new Ec2Target("web", {
@@ -196,3 +195,113 @@ it.each(parts.map((part, nth) => [nth, part] as const))(
     expect([...json].sort()).toEqual([...wanted].sort());
   },
 );
+
+/** Every string in what a resource is given, those in JSON too. */
+function stringsIn(value: unknown): string[] {
+  if (typeof value === "string") {
+    const inner = /^[[{]"?/.test(value) ? parsed(value) : undefined;
+    return [value, ...(typeof inner === "object" ? stringsIn(inner) : [])];
+  }
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(stringsIn) : [];
+}
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+it("arrive at the providers of ECS, Lambda and of builds, each one that its field accepts", async () => {
+  const few = (target: string, field: string, most = Infinity) =>
+    values.filter((value) => accepted(target, field, value)).slice(0, most);
+  // Lambda takes 4 KiB of variables.
+  const short = few("lambda", "environment.VALUE").filter((value) => value.length < 20);
+  const given = {
+    ecs: [few("ecs", "environment.V"), few("ecs", "command[0]"), few("ecs", "user", 1)],
+    lambda: [short.slice(0, 100), few("lambda", "command[0]"), few("lambda", "entryPoint[0]")],
+    image: [few("image", "buildArgs.A"), few("image", "labels.A"), few("image", "secrets.A")],
+  };
+  for (const all of Object.values(given).flat()) expect(all.length).toBeGreaterThan(0);
+  const wanted = Object.values(given).flat(2);
+  const resources = await registered(() => {
+    const [variables, words, [user]] = given.ecs as [string[], string[], string[]];
+    new EcsTarget("web", {
+      ref,
+      environment: named("V", variables),
+      command: lateAll(words),
+      user: late(user!),
+    });
+    const [plain, commands, entryPoint] = given.lambda as [string[], string[], string[]];
+    new LambdaTarget("api", {
+      ref: `${ecr}@${digest}`,
+      environment: named("VALUE", plain),
+      command: lateAll(commands),
+      entryPoint: lateAll(entryPoint),
+    });
+    const [buildArgs, labels, secrets] = given.image as [string[], string[], string[]];
+    new Image("built", {
+      context: __dirname,
+      dockerfileInline: "FROM scratch",
+      platforms: ["linux/amd64"],
+      registry: { address: "registry.example.com", repository: "team/web" },
+      buildArgs: named("A", buildArgs),
+      labels: named("L", labels),
+      secrets: named("S", secrets),
+    });
+  });
+  const arrived = new Set(
+    ["ecs/taskDefinition:TaskDefinition", "lambda/function:Function", "index:Image"].flatMap(
+      (type) =>
+        resources
+          .filter((one) => one.type.endsWith(type))
+          .flatMap(({ inputs }) => stringsIn(inputs)),
+    ),
+  );
+  expect(wanted.filter((value) => !arrived.has(value))).toEqual([]);
+});
+
+it("are single words of the commands that people copy, and their programs receive them verbatim", async () => {
+  // No word of a command line can contain NUL, and no field accepts one.
+  const texts = values.filter((value) => !value.includes("\0") && isIP(value) === 0);
+  const endpoint = (text: string) => ({ address: text, user: text, port: 2222 });
+  const commands = await Promise.all(
+    texts.map(async (text): Promise<[string, string[]][]> => [
+      [
+        sshCommand(endpoint(text), endpoint(text), `docker logs ${"web"}`),
+        [
+          "ssh",
+          "-t",
+          "-p",
+          "2222",
+          "-J",
+          `${text}@${text}:2222`,
+          `${text}@${text}`,
+          "docker logs web",
+        ],
+      ],
+      [
+        await valueOf(shellCommand`aws logs tail ${late(text)} --follow --region ${text}`),
+        ["aws", "logs", "tail", text, "--follow", "--region", text],
+      ],
+      [howToLogIn(text).command, ["docker", "login", text]],
+      [
+        /`(ssh-keyscan [^]*)` prints it$/.exec(
+          explainSsh("ssh: failed to parse host key", {
+            path: "ssh",
+            host: "one",
+            connection: { host: text, port: 22, user: "root", dialErrorLimit: 0 },
+          })!,
+        )![1]!,
+        ["ssh-keyscan", "-t", "ed25519", text],
+      ],
+    ]),
+  );
+  const all = commands.flat();
+  expect(
+    paste(
+      folder,
+      all.map(([command]) => command),
+    ),
+  ).toEqual(all.map(([, words]) => words));
+});

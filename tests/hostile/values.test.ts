@@ -1,7 +1,9 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { describeProblems } from "../../components/errors";
+import { checkedLate } from "../../components/late";
 import { hostProblems } from "../../components/targets/host/hostProblems";
 import { refusalScript } from "../../components/targets/host/hostSettings";
 import { refusalCommands } from "../../components/targets/ec2/ec2Release";
@@ -19,6 +21,25 @@ const values = hostileValues(canary, 500, seed);
 
 afterEach(() => expect(existsSync(canary)).toBe(false));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What an Output has, and its type does not tell. */
+interface Inside {
+  readonly isKnown: Promise<boolean>;
+  readonly isSecret: Promise<boolean>;
+  allResources?(): Promise<unknown>;
+  promise(): Promise<unknown>;
+}
+
+/** What becomes of the outputs in arguments. */
+function promisesIn(value: unknown): Promise<unknown>[] {
+  if (pulumi.Output.isInstance(value)) {
+    const { promise, isKnown, isSecret, allResources } = value as unknown as Inside;
+    // These fail as the value does.
+    for (const other of [isKnown, isSecret, allResources?.()]) other?.catch(() => {});
+    return [promise.call(value)];
+  }
+  return Object(value) === value ? Object.values(value as object).flatMap(promisesIn) : [];
+}
 
 /** A path in the one of its two spellings. */
 const spelt = (path: string) => path.replace(/\["(.*?)"\]/g, ".$1");
@@ -40,6 +61,31 @@ describe(`of ${values.length} values (MULTIARCH_HOSTILE_SEED=${seed})`, () => {
           // eslint-disable-next-line no-control-regex
           for (const line of text.split("\n")) expect(line).toMatch(/^web: [^\u0000-\u001f]+$/);
       }
+    },
+  );
+
+  it.each(Object.keys(fieldsOf))(
+    "one that is late and that a field of %s rejects ends the program with a line that names the field, and no stack",
+    async (target) => {
+      await pulumi.runtime.setMocks({
+        newResource: () => ({ id: "", state: {} }),
+        call: () => ({}),
+      });
+      const { problems, fields, base } = fieldsOf[target]!;
+      for (const field of fields)
+        for (const value of values.filter((_, nth) => nth % 50 === 0)) {
+          const found = problems(withField(base(field), field, value));
+          const later = withField(base(field), field, Promise.resolve(value));
+          const checked = promisesIn(checkedLate("web", later, problems));
+          const [ended] = await Promise.allSettled(checked);
+          expect(checked).toHaveLength(1);
+          if (found.length === 0) expect(ended).toEqual({ status: "fulfilled", value });
+          else {
+            const { message, stack } = (ended as PromiseRejectedResult).reason as Error;
+            expect(pulumi.RunError.isInstance((ended as PromiseRejectedResult).reason)).toBe(true);
+            expect([message, stack]).toEqual([describeProblems("web", found), message]);
+          }
+        }
     },
   );
 
