@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Problem } from "../../components/errors";
 import { imageProblems } from "../../components/image/imageProblems";
 import { repositoryProblems } from "../../components/registry/repositoryProblems";
@@ -89,14 +91,7 @@ export const fieldsOf: Readonly<Record<string, Target>> = {
   },
   ec2: {
     problems: (args) => ec2Problems(args, ""),
-    fields: [
-      ...container.filter((one) => one !== "health.port"),
-      ...aws,
-      ...front,
-      "ami",
-      "ref",
-      "ingressCidrs[0]",
-    ],
+    fields: [...container, ...aws, ...front, "ami", "ref", "ingressCidrs[0]"],
     base: (field) => {
       const { ports, ...host } = hostAround(field);
       return { instanceType: "t3.small", ...host, ...(ports ? behind : {}), ...around(field) };
@@ -156,6 +151,9 @@ export const fieldsOf: Readonly<Record<string, Target>> = {
       ],
       ...["ssh[0].id", "load.tag", "attestations.sbomGenerator"],
       ...["registry.address", "registry.repository", "registry.username", "registry.password"],
+      ...["repositoryUrl", "repositoryName", "arn", "username", "password"].map(
+        (field) => `repository.${field}`,
+      ),
       ...[
         "pullCredentials[0].address",
         "pullCredentials[0].username",
@@ -170,7 +168,10 @@ export const fieldsOf: Readonly<Record<string, Target>> = {
         ...(field.startsWith("registry") && login),
       };
       return {
-        ...(field === "ref" ? {} : { registry }),
+        ...(field === "ref" || field.startsWith("repository.") ? {} : { registry }),
+        ...(field.startsWith("repository.") && {
+          repository: { ...{ repositoryUrl: ecr, repositoryName: "web", arn: "arn" }, ...login },
+        }),
         ...(finished ? {} : { context: __dirname, dockerfileInline: "FROM scratch" }),
         ...(field === "dockerfile" && { dockerfileInline: undefined }),
         ...(field.startsWith("ssh") && { ssh: [{ id: "default" }] }),
@@ -185,6 +186,32 @@ export const fieldsOf: Readonly<Record<string, Target>> = {
     base: () => ({}),
   },
 };
+
+interface Shape {
+  readonly $ref?: string;
+  readonly plain?: boolean;
+  readonly items?: Shape;
+  readonly additionalProperties?: Shape;
+}
+type Shapes = Readonly<Record<string, Shape>>;
+const { resources, types } = JSON.parse(
+  readFileSync(join(__dirname, "../../components/schema.json"), "utf8"),
+) as {
+  resources: Record<string, { inputProperties: Shapes }>;
+  types: Record<string, { properties?: Shapes }>;
+};
+
+/** The fields of a component that can be outputs, as the schema for other languages lists them: `ssh.hosts.address`. */
+export function lateFields(component: string): string[] {
+  const within = (shapes: Shapes, path: string): string[] =>
+    Object.entries(shapes).flatMap(([field, shape]) => {
+      const inner = shape.items ?? shape.additionalProperties ?? shape;
+      const fields = types[inner.$ref?.replace("#/types/", "") ?? ""]?.properties;
+      if (fields) return within(fields, `${path}${field}.`);
+      return shape.plain && inner.plain ? [] : [`${path}${field}`];
+    });
+  return within(resources[`multiarch:index:${component}`]!.inputProperties, "");
+}
 
 /** The arguments with another value in one field. */
 export function withField(args: Args, path: string, value: unknown): Args {

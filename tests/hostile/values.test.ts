@@ -8,7 +8,7 @@ import { hostProblems } from "../../components/targets/host/hostProblems";
 import { refusalScript } from "../../components/targets/host/hostSettings";
 import { refusalCommands } from "../../components/targets/ec2/ec2Release";
 import { runScript, shells } from "./fakePrograms";
-import { fieldsOf, withField } from "./fields";
+import { fieldsOf, lateFields, withField } from "./fields";
 import { hostileValues } from "./hostileValues";
 
 // Hostile values in every field that an output can fill: each one is accepted, or rejected with the path of its field. That accepted ones
@@ -45,6 +45,24 @@ function promisesIn(value: unknown): Promise<unknown>[] {
 const spelt = (path: string) => path.replace(/\["(.*?)"\]/g, ".$1");
 
 describe(`of ${values.length} values (MULTIARCH_HOSTILE_SEED=${seed})`, () => {
+  it.each([
+    ["host", "HostTarget"],
+    ["ec2", "Ec2Target"],
+    ["ecs", "EcsTarget"],
+    ["lambda", "LambdaTarget"],
+    ["image", "Image"],
+    ["repository", "Repository"],
+  ])("every field of %s that can be an output is among those tested here", (target, component) => {
+    const names = fieldsOf[target]!.fields.map((field) =>
+      field.replace(/\[.*?\]|\.(one|V|VALUE|A|S|team|db)(?=\.|$)/g, ""),
+    );
+    // An image's outputs are the references that the image verified itself.
+    const missing = lateFields(component).filter(
+      (field) => !names.includes(field) && !field.startsWith("image.images."),
+    );
+    expect(missing).toEqual([]);
+  });
+
   it.each(Object.keys(fieldsOf))(
     "each one in each field of %s is accepted, or rejected with the path of that field in one visible line",
     (target) => {
