@@ -28,9 +28,18 @@ export function checkRegistry(check: Checker, args: Fields, at: At, placed: bool
 
 /** What a Repository has as outputs, other languages give one by one. */
 function checkOutputs(check: Checker, repository: Fields, at: At): void {
-  for (const field of ["repositoryUrl", "repositoryName", "arn", "username"]) {
-    check.present(repository[field], at(field), "give a Repository's");
-    check.text(repository[field], at(field), "a Repository's");
+  const url = (text: string) => parseReference(text).ok && !/[:@]/.test(text.replace(/^[^/]*/, ""));
+  const rules: Readonly<Record<string, (text: string) => boolean>> = {
+    repositoryUrl: (text) => text.includes("/") && url(text),
+    repositoryName: (text) => url(`registry.example/${text}`),
+    arn: (text) => /^arn:[a-z-]+:ecr:[a-z0-9-]+:\d{12}:repository\/[a-z0-9._/-]+$/.test(text),
+    username: () => true,
+  };
+  for (const [field, isValid] of Object.entries(rules)) {
+    const value = repository[field];
+    check.present(value, at(field), "give a Repository's");
+    if (check.text(value, at(field), "a Repository's") && !isValid(value))
+      check.add(at(field), `${show(value)} is not that of a repository`, "give a Repository's");
   }
   checkCredentials(check, repository, at);
 }

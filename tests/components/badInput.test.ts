@@ -18,7 +18,7 @@ const circular: Record<string, unknown> = {};
 circular.self = circular;
 const outputs = {
   repositoryUrl: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web",
-  ...{ repositoryName: "web", arn: "arn:aws:ecr:…", username: "AWS", password: "token" },
+  ...{ repositoryName: "web", arn: "arn:aws:ecr:eu-west-1:123456789012:repository/web", username: "AWS", password: "token" },
 };
 
 type Change = Record<string, unknown>;

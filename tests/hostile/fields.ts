@@ -20,6 +20,11 @@ interface Target {
 
 const ref = `registry.example.com/team/web@sha256:${"a".repeat(64)}`;
 const ecr = `123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@sha256:${"a".repeat(64)}`;
+const repository = {
+  repositoryUrl: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web",
+  repositoryName: "web",
+  arn: "arn:aws:ecr:eu-west-1:123456789012:repository/web",
+};
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWMUlaUdDcjSJ7Aa3h2x8fBzLq5kNc1ZBM5nHhbxW9k";
 const address = { address: "203.0.113.7", hostKey };
 
@@ -168,9 +173,10 @@ export const fieldsOf: Readonly<Record<string, Target>> = {
         ...(field.startsWith("registry") && login),
       };
       return {
+        platforms: ["linux/amd64"],
         ...(field === "ref" || field.startsWith("repository.") ? {} : { registry }),
         ...(field.startsWith("repository.") && {
-          repository: { ...{ repositoryUrl: ecr, repositoryName: "web", arn: "arn" }, ...login },
+          repository: { ...repository, ...login },
         }),
         ...(finished ? {} : { context: __dirname, dockerfileInline: "FROM scratch" }),
         ...(field === "dockerfile" && { dockerfileInline: undefined }),

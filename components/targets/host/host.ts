@@ -6,7 +6,7 @@ import { describeProblems, type Problem } from "../../errors";
 import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
-import { checkedLate } from "../../late";
+import { checkedLate, orElse } from "../../late";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
@@ -82,7 +82,12 @@ export class HostTarget extends pulumi.ComponentResource {
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
     refuse(name, claim(identity, ssh, path));
     const { container } = identity;
-    const asked = { ports: settings.ports, health: { port: settings.health?.port } };
+    const healthPort = settings.health?.port;
+    // Only what the URL contains: an unknown port of the container is no reason for an unknown URL.
+    const open = settings.ports?.map(({ container: port, host, address }) => {
+      return { address, host: orElse(host, port), container: healthPort === undefined ? 0 : port };
+    });
+    const asked = { ports: open, health: { port: healthPort } };
     const logs = `docker logs --follow --tail 100 ${container}`;
     const shell = `docker exec --interactive --tty ${container} sh`;
 
@@ -118,9 +123,11 @@ export class HostTarget extends pulumi.ComponentResource {
     } else {
       deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
       const first = firstHost(ssh);
-      this.url = pulumi
-        .all([Object.values(ssh.hosts)[0]!.address, asked])
-        .apply(([address, { ports, health }]) => sshUrl(address, ports, health.port));
+      const { address } = Object.values(ssh.hosts)[0]!;
+      this.url = pulumi.output(asked).apply(({ ports, health }) => {
+        const urlOf = (at: string) => sshUrl(at, ports, health.port);
+        return urlOf("host") === "" ? pulumi.output("") : pulumi.output(address).apply(urlOf);
+      });
       this.logsCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, logs));
       this.shellCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, shell));
     }
