@@ -14,6 +14,13 @@ export function orElse<T>(
   return isLater(value) ? pulumi.output(value).apply(chosen as never) : chosen(value as T);
 }
 
+/** A problem with a value that is secret. */
+export const hidden = ({ path }: Problem): Problem => ({
+  path,
+  what: "is not valid (value hidden because it is secret)",
+  fix: "check the value of the secret",
+});
+
 /** A command that people copy, once its words are known, each quoted if a shell needs it. */
 export const shellCommand = (
   text: TemplateStringsArray,
@@ -37,9 +44,7 @@ export function checkedLate<T>(name: string, args: T, problems: (args: T) => Pro
         const found = problems(within(known));
         // What is secret isn't shown, and a problem may show it.
         const hide = found.length > 0 && (await secret);
-        const what = "is a secret that this field doesn't take as it is";
-        const fix = "look at what it holds";
-        refuse(name, hide ? found.map(({ path }) => ({ path, what, fix })) : found);
+        refuse(name, hide ? found.map(hidden) : found);
         return known;
       });
     }

@@ -652,15 +652,18 @@ describe("remove", () => {
   });
 });
 
-test.concurrent("settings that are not valid are printed, and the script does nothing else", async () => {
-  const { container } = makeApp("wrong");
-  const text = refusalScript("wrong: ports[0].host: must be a port");
-  expect(await sh("release", text)).toEqual({
-    ...{ code: 1, stdout: "" },
-    stderr: "wrong: ports[0].host: must be a port\n",
-  });
-  expect(await inspect(container, "{{.Id}}")).toBe("none");
-});
+test.concurrent(
+  "settings that are not valid are printed, and the script does nothing else",
+  async () => {
+    const { container } = makeApp("wrong");
+    const text = refusalScript("wrong: ports[0].host: must be a port");
+    expect(await sh("release", text)).toEqual({
+      ...{ code: 1, stdout: "" },
+      stderr: "wrong: ports[0].host: must be a port\n",
+    });
+    expect(await inspect(container, "{{.Id}}")).toBe("none");
+  },
+);
 
 test.concurrent("a text that was cut on its way does nothing", async () => {
   const app = makeApp("cut");

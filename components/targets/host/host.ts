@@ -6,7 +6,7 @@ import { describeProblems, type Problem } from "../../errors";
 import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
-import { checkedLate, orElse } from "../../late";
+import { checkedLate, hidden, orElse } from "../../late";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
@@ -66,9 +66,9 @@ export class HostTarget extends pulumi.ComponentResource {
 
     const architecture = statedArchitecture(args)!;
     const path = partPath(opts?.parent, "host");
+    const checked = { ...args, ...lateChecked(name, args, path) };
     // Credentials change from run to run and are no part of what is asked for.
-    const { image: source, ref, ssh: _ssh, registry: _registry, ...rest } = args;
-    const { ssh, registry } = lateChecked(name, args, rest, path);
+    const { image: source, ref, ssh, registry, ...rest } = checked;
     const recorded = recordedTarget(
       { ...recordedHost({ ...rest, ssh }), image: source, ref },
       architecture,
@@ -108,7 +108,10 @@ export class HostTarget extends pulumi.ComponentResource {
         pulumi.all([resource, settings.stopTimeout]).apply(([label, stopTimeout]) =>
           scriptOf(
             identity,
-            hostProblems({ stopTimeout }, path).filter((one) => one.path.endsWith("stopTimeout")),
+            // The release of the same settings names what is wrong.
+            hostProblems({ stopTimeout }, path)
+              .filter((one) => one.path.endsWith("stopTimeout"))
+              .map(hidden),
             () =>
               releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
               hostScript("release"),
@@ -142,11 +145,14 @@ export class HostTarget extends pulumi.ComponentResource {
 }
 
 /** How the hosts and the registry are reached, checked before any connection: the script on a host checks everything else. */
-function lateChecked(name: string, args: HostTargetArgs, rest: HostArgs, path: string) {
-  const { image, ref, ssh, registry } = args;
-  const whole = path === "" ? { ...rest, image, ref } : rest;
+function lateChecked(name: string, args: HostTargetArgs, path: string) {
+  const { ssh, registry } = args;
+  // Within an App, the registry is the image's.
+  const own = [under(path)("ssh"), ...(path === "" ? ["registry"] : [])];
   return checkedLate(name, { ssh, registry }, (known) =>
-    hostProblems({ ...whole, ...(path === "" ? known : { ssh: known.ssh }) }, path),
+    hostProblems({ ...args, ...known }, path).filter((problem) =>
+      own.some((field) => problem.path.startsWith(field)),
+    ),
   );
 }
 
@@ -250,18 +256,20 @@ function releaseText(
       pulumi.output(settings),
       secretFields(settings.environment ?? {}),
       secretWords(settings, path),
+      secretFields({ ...settings }),
       urn,
     ])
-    .apply(([known, names, exposed, resource]) => {
+    .apply(([known, names, exposed, secretOnes, resource]) => {
       const identity = { ...named, resource };
       // Outputs could not be checked before. The script shows what is wrong: a throw here would show a stack.
       const { image, ...host } = known;
       const late = hostProblems(path === "" ? { ref: image, ...host } : host, path);
-      // Values that are secret aren't shown.
-      const shown = late.filter(
-        (one) => !exposed.some(({ path: field }) => one.path.startsWith(field)),
-      );
-      const problems = [...shown, ...exposed];
+      const of = (fields: string[]) => (one: Problem) =>
+        fields.some((field) => one.path.startsWith(field));
+      const isExposed = of(exposed.map((one) => one.path));
+      const isSecret = of(secretOnes.map(under(path)));
+      const others = late.filter((one) => !isExposed(one));
+      const problems = [...others.map((one) => (isSecret(one) ? hidden(one) : one)), ...exposed];
       const secrets = names.map((secret) => String(known.environment?.[secret] ?? ""));
       return scriptOf(
         identity,
