@@ -199,7 +199,7 @@ function otherHost(text: string, registry: string): string | undefined {
     );
   // A token for a push is for the image's own registry, wherever its token server is.
   if (/[?&]scope=\S*push/.test(failed ?? "")) return undefined;
-  const host = /https?:\/\/([^/\s"':]+(?::\d+)?)/.exec(failed ?? "")?.[1];
+  const host = /https?:\/\/([^/\s"':-][^/\s"':]*(?::\d+)?)/.exec(failed ?? "")?.[1];
   if (host === undefined) return undefined;
   // Docker Hub's tokens come from a host of their own.
   const answers = registryHost(host === "auth.docker.io" ? "docker.io" : host);

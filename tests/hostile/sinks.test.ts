@@ -170,7 +170,7 @@ it.each(parts.map((part, nth) => [nth, part] as const))(
       `arn:aws:secretsmanager:eu-west-1:123456789012:secret:a:${value}`;
     const keys = part
       .filter((value) => accepted("ec2", "secrets.S", secret(value)))
-      .filter((_, nth) => nth % 4 === 0);
+      .filter((_, nth) => nth % 10 === 0);
     const resources = await registered(
       () =>
         new Ec2Target("web", {

@@ -8,7 +8,7 @@ import { hostProblems } from "../../components/targets/host/hostProblems";
 import { refusalScript } from "../../components/targets/host/hostSettings";
 import { refusalCommands } from "../../components/targets/ec2/ec2Release";
 import { runScript, shells } from "./fakePrograms";
-import { fieldsOf, lateFields, withField } from "./fields";
+import { accepted, fieldsOf, lateFields, withField } from "./fields";
 import { hostileValues } from "./hostileValues";
 
 // Hostile values in every field that an output can fill: each one is accepted, or rejected with the path of its field. That accepted ones
@@ -106,6 +106,17 @@ describe(`of ${values.length} values (MULTIARCH_HOSTILE_SEED=${seed})`, () => {
         }
     },
   );
+
+  it.each([
+    ["host", ["ssh.hosts.one.address", "ssh.bastion.address", "ssh.user", "ssh.bastion.user"]],
+    ["ecs", ["clusterArn"]],
+    ["image", ["registry.address", "ref"]],
+  ])("no word of a command that people copy for %s can start with a dash", (target, fields) => {
+    for (const field of fields)
+      expect(
+        values.filter((value) => value.startsWith("-") && accepted(target, field, value)),
+      ).toEqual([]);
+  });
 
   it("each one that a script would contain is instead printed by a script that contains the message alone", () => {
     const fields = ["memory", "cpus", "restart", "stopTimeout", "user", "network", "strategy"];
