@@ -11,6 +11,7 @@ import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
 import { masked } from "../registry/credentials";
 import { type DockerSettings, type Login, useLogins } from "../registry/dockerConfig";
+import { parseReference } from "../registry/reference";
 import { inspect } from "../verification/inspect";
 import type { BuildxSettings } from "./buildx";
 import { explain } from "./explain";
@@ -30,8 +31,12 @@ export async function main(): Promise<void> {
     (login): login is Login => Boolean(login.username) && login.password !== undefined,
   );
   try {
-    if (!/@sha256:[a-f0-9]{64}$/.test(source))
-      throw new Error(`${source} names no digest, and a tag may move: write "repository@sha256:…"`);
+    for (const reference of [source, target ?? source]) {
+      const parsed = parseReference(reference);
+      if (!parsed.ok) throw new Error(`${reference}: ${parsed.error}`);
+      if (reference === source && parsed.reference.digest === undefined)
+        throw new Error(`${source} must include a digest, because tags can change`);
+    }
     const generator = scan?.generator ?? defaultScanner;
     const client = useLogins(logins, [source, target ?? source, ...(scan ? [generator] : [])]);
     try {

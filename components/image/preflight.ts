@@ -7,6 +7,7 @@ import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emul
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
 import { type BuilderFacts, isNative, manner } from "../builders/facts";
 import { failedStep, isStepFailure } from "../builders/history";
+import { shellWord } from "../quote";
 import { isMissing } from "../verification/presence";
 import type { Making } from "./built";
 import { type ErrorPlace, explain, withoutRecord } from "./explain";
@@ -139,9 +140,9 @@ export function judge(
 
 /** What to look at where a builder at this address doesn't answer. */
 function wayTo(endpoint = ""): string {
-  const host = /^ssh:\/\/([^/:]+)/.exec(endpoint)?.[1];
+  const host = /^ssh:\/\/([^/:-][^/:]*)/.exec(endpoint)?.[1];
   if (host !== undefined)
-    return `see that \`ssh ${host} buildctl debug workers\` works without a question`;
+    return `see that \`ssh ${shellWord(host)} buildctl debug workers\` works without a question`;
   return endpoint.startsWith("tcp://")
     ? "start it, and see that both sides mean the same TLS"
     : "start it";

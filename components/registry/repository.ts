@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../aws";
 import { besides } from "../hosting";
+import { checkedAlone } from "../late";
 import { refuse } from "../refuse";
 import { lifecyclePolicy, movingTags, repositoryPolicy } from "./policies";
 import type { RepositoryArgs } from "./repositoryArgs";
@@ -35,6 +36,7 @@ export class Repository extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: RepositoryArgs = {}, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, repositoryProblems(args, ""));
+    args = checkedAlone(name, args, opts?.parent, repositoryProblems);
     super("multiarch:index:Repository", name, args, opts);
     const { url, arn } = args.existing ? found(this, args) : made(this, name, args);
     // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html#registry-auth-token

@@ -472,7 +472,11 @@ const bad: [string, Record<string, unknown>, string][] = [
   ],
   ["a launch type that isn't one", { launchType: "EXTERNAL" }, `launchType: is "EXTERNAL"`],
   ["EC2 without a cluster", { launchType: "EC2" }, "clusterArn: is missing"],
-  ["spot on EC2", { launchType: "EC2", clusterArn: "arn:c", spot: true }, "spot: is for Fargate"],
+  [
+    "spot on EC2",
+    { launchType: "EC2", clusterArn: "arn:aws:ecs:eu-west-1:123456789012:cluster/c", spot: true },
+    "spot: is for Fargate",
+  ],
   ["cpu as a text", { cpu: "256" }, "cpu: must be a whole number of CPU units"],
   ["no memory", { memory: 0 }, "memory: must be a whole number of MiB"],
   ["a negative count", { desiredCount: -1 }, "desiredCount: must be a whole number of tasks"],

@@ -146,10 +146,20 @@ it("refuses what is wrong with one error that has a line for each, before any re
   expect(registered).toEqual([]);
 });
 
+it("hides the value of a secret that a field does not accept", async () => {
+  const { release } = await make({
+    restart: pulumi.secret("hunter2" as "always"),
+    health: { seconds: 1 },
+  });
+  const { value } = release.inputs.stdin as { value: string };
+  expect(value).toContain("web: restart: is not valid (value hidden because it is secret)");
+  expect(value).not.toContain("hunter2");
+});
+
 it("has the script refuse what turned out wrong only when it was known", async () => {
   const { release } = await make({ ports: [{ container: pulumi.output(70_000) }] });
   expect(release.inputs.stdin).toContain(
-    "problems='web: ports[0].container: must be a whole number from 1 to 65535, got 70000; ",
+    "printf '%s\\n' 'web: ports[0].container: must be a whole number from 1 to 65535, got 70000; ",
   );
 });
 

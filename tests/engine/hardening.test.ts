@@ -51,7 +51,7 @@ function release(name: string, settings: Settings = {}, path?: string, options: 
   let stderr = "";
   child.stdout.resume();
   child.stderr.on("data", (data) => (stderr += data));
-  child.stdin.end(releaseSettings(identity, all, [], "", machine) + hostScript("release"));
+  child.stdin.end(releaseSettings(identity, all, [], machine) + hostScript("release"));
   return new Promise<{ code: number | null; stderr: string; container: string }>((resolve) =>
     child.on("close", (code) => resolve({ code, stderr, container: identity.container })),
   );

@@ -344,13 +344,13 @@ describe("the settings", () => {
   });
 
   it("of the pull hold no more than it needs", () => {
-    expect(pullSettings(identity, image, "arm64", "https://index.example.com/v1/")).toBe(
+    expect(pullSettings(identity, image, "arm64")).toBe(
       [
         ...["name='web'", "app='project-stack-web'", "owner='project/stack/web'"],
         "resource='project/stack/web'",
         ...[`image='${image}'`, "registry='registry.example.com'", "pull_timeout='1800'"],
         "lock_timeout='900'",
-        ...["problems=''", "registry='index.example.com'", "architecture='arm64'"],
+        ...["architecture='arm64'"],
         'with_secrets() { "$@" "$password"; }\n',
       ].join("\n"),
     );

@@ -8,6 +8,7 @@ import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange, explainFailure, settled } from "../../hooks";
 import { type Architecture, spellings, statedArchitecture } from "../../platform";
+import { checkedAlone, shellCommand } from "../../late";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
@@ -62,6 +63,7 @@ export class EcsTarget extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: EcsTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, ecsProblems(args, ""));
+    args = checkedAlone(name, args, opts?.parent, ecsProblems);
     const architecture = statedArchitecture(args)!;
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:EcsTarget", name, recorded, announced("ecs", name, recorded, opts));
@@ -137,7 +139,7 @@ export class EcsTarget extends pulumi.ComponentResource {
     this.shellCommand =
       args.executeCommand !== true
         ? pulumi.output("")
-        : pulumi.interpolate`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`;
+        : shellCommand`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`;
     confirmRollout(place, task, service, this.logsCommand);
     this.registerOutputs({
       url: this.url,

@@ -63,7 +63,16 @@ function checkMachine(check: Checker, args: Fields, at: At): void {
   architectureProblem(check, architecture, at("architecture"), "ECS");
   check.oneOf(launchType, at("launchType"), Object.values(EcsLaunchType));
   check.flag(spot, at("spot"));
-  check.text(args.clusterArn, at("clusterArn"), `"arn:aws:ecs:…:cluster/…"`);
+  const cluster = `"arn:aws:ecs:…:cluster/…"`;
+  if (
+    check.text(args.clusterArn, at("clusterArn"), cluster) &&
+    !/^(arn:\S+:cluster\/)?[A-Za-z0-9_][\w-]*$/.test(args.clusterArn)
+  )
+    check.add(
+      at("clusterArn"),
+      `${show(args.clusterArn)} is not the ARN of a cluster`,
+      `use ${cluster}`,
+    );
   if (launchType === EcsLaunchType.Ec2) {
     if (args.clusterArn === undefined)
       check.add(

@@ -514,7 +514,6 @@ main() {
   trap '' PIPE HUP # a cut connection must not end a swap in the middle
   trap leave EXIT
   trap 'exit 130' INT TERM
-  [ -z "$problems" ] || { printf '%s\n' "$problems" | visible '' >&2; exit 1; }
   # The credentials are taken out of the environment, so that only the pull is given them.
   username=${MULTIARCH_REGISTRY_USERNAME:-} password=${MULTIARCH_REGISTRY_PASSWORD:-}
   unset MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD

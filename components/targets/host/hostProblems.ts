@@ -82,7 +82,7 @@ const rules = {
   },
   restart: member(Object.values(HostRestart)),
   strategy: member(Object.values(HostStrategy)),
-  httpPath: text('a path that starts with "/"', 'write "/health"', /^\/[\x21-\x7e]*$/),
+  httpPath: text('a path that starts with "/"', 'write "/health"', /^\/[\x21\x22\x24-\x7e]*$/),
   memory: whole(
     "a whole number of MiB, at least 6",
     "give MiB such as 256, or leave it out for no limit",

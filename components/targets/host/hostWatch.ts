@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { docker, run } from "../../command";
 import { besides, program } from "../../hosting";
+import { quote } from "../../quote";
 import { type Look, lookOverSsh } from "./sshLook";
 import { explainSsh, type SshPlace } from "./sshText";
 import { log } from "../../log";
@@ -34,7 +35,7 @@ export function watchContainer(
       if (running === undefined || running === released) return;
       const where = place ? place.connection.host : "this machine";
       await log.warn(
-        `${running === "" ? "nothing" : "something else than the last up released"} runs as ${container} on ${where} (a run that was killed, or work by hand): \`pulumi up --replace '${urn}'\` releases it again`,
+        `${running === "" ? "nothing" : "something else than the last up released"} runs as ${container} on ${where} (a run that was killed, or work by hand): \`pulumi up --replace ${quote(urn)}\` releases it again`,
         component,
       );
     });

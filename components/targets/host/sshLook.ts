@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import type { Client, ConnectConfig } from "ssh2";
-import { quote } from "./hostSettings";
+import { quote } from "../../quote";
 import type { SshConnection } from "./sshText";
 
 /** What a look at a host found. */
@@ -67,7 +67,7 @@ export function isSilent({ host, port }: SshConnection, patience = 15_000): Prom
 }
 
 function options(to: SshConnection, onMismatch: () => void): ConnectConfig {
-  const [type, key] = to.hostKey?.trim().split(/\s+/) ?? [];
+  const [type, key] = to.hostKey?.split(" ") ?? [];
   return {
     host: to.host,
     port: to.port,
@@ -76,7 +76,7 @@ function options(to: SshConnection, onMismatch: () => void): ConnectConfig {
     passphrase: to.privateKeyPassword,
     agent: to.agentSocketPath ?? process.env.SSH_AUTH_SOCK,
     readyTimeout: 5000,
-    ...(type && {
+    ...(type !== undefined && {
       algorithms: { serverHostKey: [type as "ssh-ed25519"] },
       hostVerifier: (shown: Buffer) => {
         const same = shown.toString("base64") === key;
