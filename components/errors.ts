@@ -33,6 +33,10 @@ export function printable(text: string): string {
     : shown;
 }
 
+/** Foreign text with lines short enough for patterns whose time grows with the square of a line. */
+export const shortLines = (text: string): string =>
+  text.replace(/[^\n]{4000,}/g, (line) => line.slice(0, 4000));
+
 /** Text of several lines that we wrote ourselves. Every foreign string in it must be `printable` already, or it could start a line. */
 export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n");
 
@@ -62,6 +66,6 @@ export function show(value: unknown): string {
 /** The text of one or more problems, one a line, each starting with the component's name. */
 export function describeProblems(name: string, problems: readonly Problem[]): string {
   return problems
-    .map((problem) => printable(`${name}: ${problem.path}: ${problem.what}; ${problem.fix}`))
+    .map((problem) => escapeControls(`${name}: ${problem.path}: ${problem.what}; ${problem.fix}`))
     .join("\n");
 }

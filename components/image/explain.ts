@@ -1,3 +1,4 @@
+import { shortLines } from "../errors";
 import { shellWord } from "../quote";
 import { howToLogIn } from "../registry/kinds";
 import { registryHost } from "../registry/reference";
@@ -185,10 +186,6 @@ export function explain(raw: string, place: ErrorPlace, printed = ""): string | 
   const step = stepExplanations.find(({ pattern }) => pattern.test(`${said}\n${printed}`));
   return (step ?? explanations.find(({ pattern }) => pattern.test(said)))?.say(place);
 }
-
-/** Lines that a registry may have written, short enough for the patterns, whose time grows with the square of a line. */
-export const shortLines = (text: string): string =>
-  text.replace(/[^\n]{4000,}/g, (line) => line.slice(0, 4000));
 
 const unreachable = /no such host|x509|connection refused|i\/o timeout|no route to host/;
 

@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import { docker, enginePlatform, type Ran } from "../command";
 import type { Access, Registry } from "../registry/client";
 import { type DockerSettings, useLogins } from "../registry/dockerConfig";
-import { Refusal } from "../errors";
-import { shortLines } from "../image/explain";
+import { Refusal, shortLines } from "../errors";
 import type { HeldImage } from "./inspect";
 
 /** What is started, and how it is judged. */
