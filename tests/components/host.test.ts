@@ -147,7 +147,10 @@ it("refuses what is wrong with one error that has a line for each, before any re
 });
 
 it("hides the value of a secret that a field does not accept", async () => {
-  const { release } = await make({ restart: pulumi.secret("hunter2" as "always"), health: { seconds: 1 } });
+  const { release } = await make({
+    restart: pulumi.secret("hunter2" as "always"),
+    health: { seconds: 1 },
+  });
   const { value } = release.inputs.stdin as { value: string };
   expect(value).toContain("web: restart: is not valid (value hidden because it is secret)");
   expect(value).not.toContain("hunter2");
