@@ -1,6 +1,6 @@
 import { ecrAddress } from "../../registry/ecr";
 import type { Architecture } from "../../platform";
-import { quote } from "../../quote";
+import { quote, shellWord } from "../../quote";
 import {
   type HostIdentity,
   type HostSettings,
@@ -91,7 +91,7 @@ function run(settings: string, action: string): string {
 /** Prints a secret's value; the region is the ARN's own. */
 function secretCommand(arn: string, region: string): string {
   const [, , service, at, , ...rest] = arn.split(":");
-  const where = `--region ${word(at || region)} --output text`;
+  const where = `--region ${unbraced(shellWord(at || region))} --output text`;
   if (service === "ssm") {
     // By its whole ARN: a parameter's name may start with a slash or not, and the ARN doesn't tell.
     return `aws ssm get-parameter ${where} --with-decryption --name ${word(arn)} --query Parameter.Value`;
