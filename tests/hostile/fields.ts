@@ -28,10 +28,15 @@ const repository = {
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWMUlaUdDcjSJ7Aa3h2x8fBzLq5kNc1ZBM5nHhbxW9k";
 const address = { address: "203.0.113.7", hostKey };
 
+const hardening = [
+  ...["readOnlyRootFilesystem", "noNewPrivileges", "pidsLimit", "init"],
+  ...["tmpfs[0].target", "tmpfs[0].size", "capabilities.add[0]", "capabilities.drop[0]"],
+];
 const container = [
   ...["command[0]", "user", "memory", "strategy", "stopTimeout", "environment.V"],
   ...["volumes[0].source", "volumes[0].target", "volumes[0].readOnly"],
   ...["release.command[0]", "release.timeout"],
+  ...hardening,
   ...["health.path", "health.port", "health.timeout", "health.command[0]", "health.seconds"],
 ];
 const sshAddress = ["address", "port", "hostKey"];
@@ -48,6 +53,7 @@ const behind = { containerPort: 80, loadBalancer: { ingressCidrs: ["0.0.0.0/0"] 
 
 /** What a field needs around it. */
 function around(field: string): Args {
+  if (field.startsWith("tmpfs")) return { tmpfs: [{ target: "/tmp", size: 64 }] };
   if (field.startsWith("loadBalancer.subnetIds"))
     return { ...behind, loadBalancer: { ...behind.loadBalancer, subnetIds: ["a", "b"] } };
   if (field.startsWith("loadBalancer")) return behind;
@@ -75,6 +81,7 @@ function hostAround(field: string): Args {
     ref,
     ...(field.startsWith("ports") || field.startsWith("health") ? { ports } : {}),
     ...(field.startsWith("volumes") && { volumes }),
+    ...(field.startsWith("tmpfs") && { tmpfs: [{ target: "/tmp", size: 64 }] }),
     ...(field.startsWith("health") && { health }),
     ...(field.startsWith("release") && { release }),
     ...(field.startsWith("ssh") && { ssh }),
@@ -117,6 +124,7 @@ export const fieldsOf: Readonly<Record<string, Target>> = {
         "ingressCidrs[0]",
       ],
       "executionPolicyArns[0]",
+      ...hardening,
     ],
     base: (field) => ({ ref, ...around(field) }),
   },

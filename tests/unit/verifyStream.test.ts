@@ -5,6 +5,9 @@ import { Registry } from "../../components/registry/client";
 import { BrokenOff } from "../../components/registry/blob";
 import { answer, basicOf, FakeRegistry, types } from "./fakeRegistry";
 
+// Megabytes are hashed, on a machine that may be busy.
+jest.setTimeout(30_000);
+
 const body = randomBytes(20 << 20);
 const access = { username: "ann", password: "secret" };
 let registry: FakeRegistry;

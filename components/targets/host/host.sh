@@ -63,33 +63,33 @@ explain() { # the sentence that fits what the engine or a program said ($1)
 }
 
 # The engine -------------------------------------------------------------------------------------------------------
-bounded() { # runs a command, which reads $input, for at most $1 seconds; status 124 if it takes longer
+# In a subshell, whose traps are the default: TERM to a process that was just forked is lost if its parent has a trap for it. KILL never is.
+bounded() ( # runs a command, which reads $input, for at most $1 seconds; status 124 if it takes longer
   seconds=$1 && shift
-  {
-    "$@" <&3 3<&- &
-    worker=$!
-    (
-      nap=''
-      trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
-      sleep "$seconds" &
-      nap=$!
-      wait "$nap"
-      trap 'kill "$nap"; exit 124' TERM
-      kill "$worker"
-      sleep 5 &
-      nap=$!
-      wait "$nap"
-      kill -9 "$worker"
-      exit 124
-    ) </dev/null >/dev/null 2>&1 3<&- &
-    watcher=$!
-    wait "$worker" 2>/dev/null
-    code=$?
-    { kill "$watcher"; wait "$watcher"; } 2>/dev/null
-    [ $? -ne 124 ] || code=124
-  } 3<"$input" # not <&0: bash 5.2 crashes on that in a script that it reads from stdin
-  return "$code"
-}
+  exec 3<"$input" # not <&0: bash 5.2 crashes on that in a script that it reads from stdin
+  "$@" <&3 3<&- &
+  worker=$!
+  (
+    nap=''
+    trap '[ -z "$nap" ] || kill -9 "$nap"; exit' TERM
+    sleep "$seconds" &
+    nap=$!
+    wait "$nap"
+    trap 'kill -9 "$nap"; exit 124' TERM
+    kill "$worker"
+    sleep 5 &
+    nap=$!
+    wait "$nap"
+    kill -9 "$worker"
+    exit 124
+  ) </dev/null >/dev/null 2>&1 3<&- &
+  watcher=$!
+  wait "$worker" 2>/dev/null
+  code=$?
+  { kill "$watcher"; wait "$watcher"; } 2>/dev/null
+  [ $? -ne 124 ] || code=124
+  exit "$code"
+)
 
 # A timer is a process, because the clock may be set while it runs.
 start_timer() {
@@ -98,7 +98,7 @@ start_timer() {
 }
 is_due() { ! kill -0 "$timer" 2>/dev/null; }
 stop_timer() {
-  [ -z "$timer" ] || { kill "$timer"; wait "$timer"; } 2>/dev/null
+  [ -z "$timer" ] || { kill -9 "$timer"; wait "$timer"; } 2>/dev/null
   timer=''
 }
 
