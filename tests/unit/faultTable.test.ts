@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
+import { expectToExist, namedTests } from "./shownBy";
 
 // The table of faults in tests/faults/README.md names tests that are there, and `npm run test:faults` runs them.
 
@@ -14,14 +15,14 @@ const rows = fs
   .filter(([, number]) => /^\d+$/.test(number ?? ""))
   .map(([, number, , , shown = ""]) => ({
     number: Number(number),
-    tests: [...shown.matchAll(/\[\w+\]\(([^)]+)\): ((?:_[^_]+_(?:, )?)+)/g)].flatMap(
-      ([, file = "", titles = ""]) =>
-        [...titles.matchAll(/_([^_]+)_/g)].map(([, title = ""]) => ({ file, title })),
-    ),
+    tests: namedTests(shown, folder),
   }));
 
-it("each of the 28 faults has a row, in order", () => {
-  expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: 28 }, (_, nth) => nth + 1));
+/** Rows 29 to 31 and 37 to 39 are for later work (docs/security.md names what is promised today). */
+const numbers = [...Array.from({ length: 28 }, (_, nth) => nth + 1), 32, 33, 34, 35, 36, 40];
+
+it("each fault has a row, in order", () => {
+  expect(rows.map(({ number }) => number)).toEqual(numbers);
 });
 
 it.each(rows)("the tests of fault $number are there, and are run", ({ tests }) => {
@@ -32,11 +33,8 @@ it.each(rows)("the tests of fault $number are there, and are run", ({ tests }) =
   const patterns = scripts["test:faults"]!.split(/\s+/)
     .filter((word) => /^'?tests\//.test(word))
     .map((word) => new RegExp(word.replaceAll("'", "")));
-  for (const { file, title } of tests) {
-    const full = path.join(folder, file);
-    // A title may begin behind the opening quote, or be the only text between two.
-    const begins = title.endsWith("…") ? `"${title.slice(0, -1)}` : `"${title}"`;
-    expect(fs.readFileSync(full, "utf8")).toContain(begins);
-    expect(patterns.filter((pattern) => pattern.test(full))).not.toEqual([]);
+  for (const test of tests) {
+    expectToExist(test);
+    expect(patterns.filter((pattern) => pattern.test(test.file))).not.toEqual([]);
   }
 });
