@@ -10,6 +10,8 @@ const common = {
 module.exports = {
   // Engine tests wait more than they compute: two at a time, on two cores too.
   maxWorkers: 2,
+  // A busy host makes every test slower. Tests of limits have times of their own.
+  testTimeout: 30_000,
   reporters: ["default", "<rootDir>/tests/countReporter.js"],
   projects: [
     { ...common, displayName: "unit", testMatch: ["<rootDir>/tests/unit/**/*.test.ts"] },

@@ -76,6 +76,12 @@ export const hardeningFields: Readonly<Record<keyof HardeningArgs, true>> = {
   init: true,
 };
 
+/** The options among the arguments of a target. */
+export const hardeningOf = (args: HardeningArgs): HardeningArgs =>
+  Object.fromEntries(
+    (Object.keys(hardeningFields) as (keyof HardeningArgs)[]).map((field) => [field, args[field]]),
+  );
+
 const capabilityNames = new Set(
   `ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID
   IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW

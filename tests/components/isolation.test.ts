@@ -6,8 +6,14 @@ import { fieldsOf, withField } from "../hostile/fields";
 // One field that is unknown or secret makes nothing else unknown or secret: every property of a resource, and every output of a component,
 // that becomes unknown or secret with it contains its value. Mocks prove what the program makes of it; providers are not under test.
 
-// Each promise of Pulumi's records where it was made, which takes most of the time.
+// Each promise of Pulumi's records where it was made, which takes time.
 Error.stackTraceLimit = 0;
+
+// No request leaves this host. The answer only decides about a warning.
+jest.mock("../../components/registry/client", () => ({
+  ...jest.requireActual<object>("../../components/registry/client"),
+  exists: () => Promise.resolve("present"),
+}));
 
 type Component = new (name: string, args: never) => pulumi.ComponentResource;
 const components: Readonly<Record<string, Component>> = {
@@ -25,6 +31,9 @@ function valueFor(target: string, field: string): [unknown, string] {
     .split(".")
     .at(-1)!;
   const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:canary";
+  const ecs = target === "ecs";
+  // A container definition is JSON within JSON.
+  const inJson = (key: string, value: boolean) => `\\"${key}\\":${value}`;
   const known: Readonly<Record<string, [unknown, string]>> = {
     memory: [4242, "4242"],
     cpus: [0.42, "0.42"],
@@ -40,6 +49,15 @@ function valueFor(target: string, field: string): [unknown, string] {
     port: field === "health.port" ? [80, "80"] : [4242, "4242"],
     attempts: [43, "42"],
     readOnly: [true, "readonly"],
+    readOnlyRootFilesystem: ecs
+      ? [true, inJson("readonlyRootFilesystem", true)]
+      : [true, "--read-only"],
+    noNewPrivileges: [true, "no-new-privileges"],
+    pidsLimit: [4242, "4242"],
+    init: [false, ecs ? inJson("initProcessEnabled", false) : "--init=false"],
+    size: [42, "42"],
+    add: ["SYS_PTRACE", "SYS_PTRACE"],
+    drop: ["NET_RAW", "NET_RAW"],
     restart: ["always", "always"],
     strategy: ["stop-first", "stop-first"],
     address: field.startsWith("ports")
@@ -50,7 +68,7 @@ function valueFor(target: string, field: string): [unknown, string] {
     db: ["192.0.2.42", "192.0.2.42"],
     path: ["/canary", "/canary"],
     healthPath: ["/canary", "/canary"],
-    target: field.startsWith("volumes") ? ["/canary", "/canary"] : ["canary", "canary"],
+    target: /^(volumes|tmpfs)/.test(field) ? ["/canary", "/canary"] : ["canary", "canary"],
     workingDirectory: ["/canary", "/canary"],
     hostKey: [`ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICANARY`, "AAAAC3NzaC1lZDI1NTE5AAAAICANARY"],
     privateKey: ["-----BEGIN PRIVATE KEY-----canary", "canary"],
@@ -141,9 +159,10 @@ async function run(target: string, args: object): Promise<Map<string, Seen>> {
 // Which image it is decides about everything behind it, by its digest and its registry.
 const decisive = /^(ref|copyOf|sources|repository\.)/;
 const cases = Object.keys(components).flatMap((target) =>
-  fieldsOf[target]!.fields.filter((field) => !decisive.test(field)).map(
-    (field) => [target, field] as const,
-  ),
+  fieldsOf[target]!.fields.filter(
+    // ECS rejects every process limit.
+    (field) => !decisive.test(field) && `${target} ${field}` !== "ecs pidsLimit",
+  ).map((field) => [target, field] as const),
 );
 // Which of the two a block of addresses is, only its value tells; credentials wait until it is certain which registry they are for.
 const undecided = /cidrIpv[46]$|-pull environment$/;

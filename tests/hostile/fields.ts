@@ -25,6 +25,7 @@ const repository = {
   repositoryName: "web",
   arn: "arn:aws:ecr:eu-west-1:123456789012:repository/web",
 };
+const clusterArn = "arn:aws:ecs:eu-west-1:123456789012:cluster/web";
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWMUlaUdDcjSJ7Aa3h2x8fBzLq5kNc1ZBM5nHhbxW9k";
 const address = { address: "203.0.113.7", hostKey };
 
@@ -126,7 +127,11 @@ export const fieldsOf: Readonly<Record<string, Target>> = {
       "executionPolicyArns[0]",
       ...hardening,
     ],
-    base: (field) => ({ ref, ...around(field) }),
+    base: (field) => ({
+      ...{ ref, ...around(field) },
+      // Not supported on Fargate.
+      ...(field === "noNewPrivileges" && { launchType: "EC2", clusterArn }),
+    }),
   },
   lambda: {
     problems: (args) => lambdaProblems(args, ""),

@@ -62,7 +62,7 @@ export function agentStatements(arn: string): Statement[] {
   const [, partition, , region, account] = arn.split(":");
   const instances = `arn:${partition}:ec2:${region}:${account}:instance/*`;
   const associations = `arn:${partition}:ssm:${region}:${account}:association/*`;
-  // The document is AWS's own: in its ARN, the account is empty.
+  // The document belongs to AWS, so the account in its ARN is empty, which `*` matches.
   const document = `arn:${partition}:ssm:${region}:*:document/AWS-RunShellScript`;
   return [
     // The heartbeat, and asking for associations.

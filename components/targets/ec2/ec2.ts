@@ -27,6 +27,7 @@ import { type Balanced, frontOf } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
+import { hardeningOf } from "../hardening";
 import { pulledProblems, recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { hostScript } from "../host/hostScript";
 import { hostIdentity } from "../host/hostSettings";
@@ -220,10 +221,9 @@ function makeRelease(
   const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
   const script = hostScript();
   const { health, command, user, volumes, memory, strategy, release, stopTimeout } = args;
-  const { readOnlyRootFilesystem, tmpfs, capabilities, noNewPrivileges, pidsLimit, init } = args;
   const settings = {
     ...{ health, command, user, volumes, memory, strategy, release, stopTimeout },
-    ...{ readOnlyRootFilesystem, tmpfs, capabilities, noNewPrivileges, pidsLimit, init },
+    ...hardeningOf(args),
     image: image.ref,
     environment: args.environment,
     ports:
@@ -266,7 +266,8 @@ function makeRelease(
           refuseReadableSecrets(
             args.environment,
             {
-              ...{ command, user, volumes, tmpfs, capabilities },
+              ...{ command, user, volumes },
+              ...{ tmpfs: args.tmpfs, capabilities: args.capabilities },
               "health.command": health?.command,
               "release.command": release?.command,
             },

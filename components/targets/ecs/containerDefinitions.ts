@@ -33,7 +33,7 @@ export function containerDefinitions(
       }),
       ...(args.command !== undefined && { command: args.command }),
       ...(args.user !== undefined && { user: args.user }),
-      // What another stack gives may come to nothing, which is none.
+      // An output of another stack can turn out to be missing or empty.
       repositoryCredentials: pulumi
         .output(args.pullSecretArn)
         .apply((arn) => arn && { credentialsParameter: arn }),
