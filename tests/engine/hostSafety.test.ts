@@ -260,6 +260,47 @@ describe("the lock", () => {
     server.close();
   });
 
+  test.concurrent("is removed when a signal arrives while the engine creates it", async () => {
+    const app = makeApp("signal");
+    const tools = folderOf([]);
+    const client = execFileSync("sh", ["-c", "command -v docker"], { env }).toString().trim();
+    // The signal arrives after the engine has created the container, and before its client has ended.
+    writeFileSync(
+      join(tools, "docker"),
+      `#!/bin/sh\n${client} "$@"; code=$?\n[ "$1" != create ] || { kill -TERM $MAIN; sleep 1; }\nexit $code\n`,
+      { mode: 0o755 },
+    );
+    const text = `export MAIN=$$\n${await app.text({})}`;
+    expect(await app.pull("v1")).toMatchObject({ code: 0 });
+    const result = await sh("release", text, { env: { PATH: `${tools}:${env.PATH}` } });
+    expect(result).toMatchObject({ code: 130 });
+    expect(await app.names()).toEqual([]);
+    rmSync(tools, { recursive: true });
+  });
+
+  test.concurrent("is not a container of an app whose labels the image has", async () => {
+    const [app, victim] = [makeApp("labels"), makeApp("victim")];
+    const reference = await image("v1");
+    await docker("pull", "--quiet", reference);
+    const labels = [
+      `multiarch.app=${victim.identity.owner}`,
+      `multiarch.resource=${victim.identity.owner}`,
+    ];
+    const hostile = `localhost/${app.container}:hostile`;
+    const from = `${app.container}-source`;
+    await docker("create", "--name", from, reference);
+    await docker("commit", ...labels.flatMap((one) => ["--change", `LABEL ${one}`]), from, hostile);
+    await docker("rm", from);
+    const running = sh("release", await app.text({ image: hostile, health: { seconds: 3 } }));
+    const lockName = `${app.container}-lock`;
+    for (let n = 0; n < 100 && (await inspect(lockName, "{{.Id}}")) === "none"; n++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await victim.remove()).toMatchObject({ code: 0 });
+    expect(await inspect(lockName, "{{.Id}}")).not.toBe("none");
+    expect(await running).toMatchObject({ code: 0 });
+    expect(await app.names()).toEqual(["=running"]);
+  });
+
   test.concurrent("is not inherited: what a release started may live on", async () => {
     const app = makeApp("conmon");
     // As Podman's conmon: a child of the engine's client that keeps every descriptor and outlives the script.
@@ -333,7 +374,11 @@ exit 1
 `,
       { mode: 0o755 },
     );
-    const text = pullSettings(makeApp("helper").identity, "ghcr.io/team/web@sha256:0", here);
+    const text = pullSettings(
+      makeApp("helper").identity,
+      `ghcr.io/team/web@sha256:${"0".repeat(64)}`,
+      here,
+    );
     await sh("pull", text, { env: { ...login, PATH: `${tools}:${env.PATH}` } });
     const asked = readFileSync(join(tools, "answers"), "utf8").trim().split("\n");
     expect(asked[0]).toBe(`ghcr.io={"Username":"robot","Secret":"${canary}"}`);
@@ -385,7 +430,7 @@ describe("a host with few tools", () => {
     expect(await sh("remove", await app.text({}), options)).toMatchObject({ code: 0, stderr: "" });
     expect(await app.names()).toEqual([]);
   };
-  const posix = "sh awk cat chmod cut date head id ln mktemp rm sed sleep tr uname".split(" ");
+  const posix = "sh awk cat chmod cut date head id ln mktemp rm sed sleep tail tr uname".split(" ");
 
   test.concurrent.each(["sha256sum", "shasum", "openssl", "cksum"])(
     "such as no timeout, no flock, no readlink, and of the hashes only %s",
@@ -427,7 +472,7 @@ describe("Podman", () => {
   beforeAll(() => {
     store = folder();
     const PATH = folderOf([
-      ..."sh awk cat chmod cut date head id ln mktemp rm sed sleep tr uname curl sha256sum".split(
+      ..."sh awk cat chmod cut date head id ln mktemp rm sed sleep tail tr uname curl sha256sum".split(
         " ",
       ),
     ]);

@@ -323,7 +323,7 @@ test.concurrent.each(["wget", "bash"])(
   "asks for health by %s where there is no curl",
   async (prober) => {
     // No timeout, flock or sha256sum: macOS and minimal hosts have none.
-    const tools = "sh docker cksum cut date id sleep head sed tr awk cat uname".split(" ");
+    const tools = "sh docker cksum cut date id sleep head sed tail tr awk cat uname".split(" ");
     const folder = folderOf([...tools, prober]);
     const app = makeApp(`by-${prober}`);
     const health = { path: "/", timeout: 3 };

@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { hostScript } from "../../components/targets/host/hostScript";
 
 // That each part does what it should on a host is for tests/engine/hostScript.test.ts, which runs these very texts.
@@ -31,12 +33,12 @@ describe("what of host.sh goes in with a command", () => {
   });
 });
 
-// What each function does on a host is for tests/engine/hostSafety.test.ts. This race needs many calls.
+// What the script does on a host is for tests/engine/hostSafety.test.ts. These cases need many calls, or an engine that fails.
 describe.each([
   ["/bin/dash", []],
   ["/bin/bash", ["--posix"]],
   ["/bin/busybox", ["sh"]],
-])("time limits under %s", (shell, options) => {
+])("the functions under %s", (shell, options) => {
   const script = hostScript().replace(/^main "\$@".*$/m, "");
   const run = (body: string) =>
     execFileSync(shell, [...options, "-s"], {
@@ -68,4 +70,44 @@ describe.each([
     },
     60_000,
   );
+
+  const settings = "app=a lock_timeout=1 pull_timeout=1";
+
+  present("an engine call's output is kept up to 20 KB, and its exit code in full", () => {
+    const flood = "docker() { head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end; return 3; }";
+    const call = 'within 20 exec a; echo $?; echo ${#said}; printf %s "$said" | tail -c 3';
+    const [code, length, end] = run(`${flood}\n${call}`).split("\n");
+    expect([code, end]).toEqual(["3", "end"]);
+    expect(Number(length)).toBeLessThanOrEqual(20_000);
+  });
+
+  present("the colors of the Pulumi CLI are escaped", () => {
+    expect(run("say '<{%fg 1%}>red' 2>&1")).toBe("<?%fg 1%}>red\n");
+  });
+
+  present(
+    "an abandoned lock that can't be removed ends the wait with an error",
+    () => {
+      const dead = String(execFileSync("sh", ["-c", "echo $$"])).trim();
+      const label = `${dead} 0 $(date +%s) - $(uname -n)/$(readlink /proc/self/ns/pid 2>/dev/null)`;
+      const docker = `docker() { case $1 in container) echo "id ${label}" ;; *) return 1 ;; esac; }`;
+      expect(run(`${settings}\n${docker}\n(take_lock image) 2>&1; echo $?`)).toMatch(
+        /another release of a has been running on this host for 1 s[^]*\n1\n$/,
+      );
+    },
+    60_000,
+  );
+
+  present("a lock that the engine created after the time limit is this run's own", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "multiarch-test-")), "label");
+    const docker = `docker() { case $1 in
+      create) shift 6; printf '%s\\n' "\${1#*=}" >${file}; return 1 ;;
+      container) printf 'id %s\\n' "$(cat ${file})" ;;
+      esac; }`;
+    const removed = `find_lock && echo "\${held%% *}"`;
+    expect(run(`${settings}\n${docker}\n(take_lock image && ${removed}) 2>&1; echo $?`)).toBe(
+      "id\n0\n",
+    );
+    rmSync(dirname(file), { recursive: true });
+  });
 });

@@ -11,7 +11,7 @@
 set -fu
 export LC_ALL=C
 cli=docker input=/dev/null limit=60 # seconds that one call of the engine may take
-status=0 action='' username='' password='' server='' said='' reason='' ours='' stage='' revived='' directory='' sum='' lock='' timer='' defaults=''
+status=0 action='' username='' password='' server='' said='' reason='' ours='' stage='' revived='' directory='' sum='' mark='' timer='' defaults=''
 newline='
 '
 
@@ -32,8 +32,8 @@ mask_each() {
     masked=$masked$rest
   done
 }
-# C1 controls (U+0080 to U+009F), bidirectional marks and line separators, in UTF-8: some terminals obey them.
-controls=$(printf 's/\302[\200-\237]/?/g; s/\342\200[\216\217\250-\256]/?/g; s/\342\201[\246-\251]/?/g')
+# C1 controls (U+0080 to U+009F), bidirectional marks and line separators, in UTF-8: some terminals obey them. The Pulumi CLI reads <{% as a color.
+controls=$(printf 's/<{%%/<?%%/g; s/\330\234/?/g; s/\302[\200-\237]/?/g; s/\342\200[\216\217\250-\256]/?/g; s/\342\201[\246-\251]/?/g')
 visible() { # prints stdin after the sed script $1, without control characters, and with long lines cut
   tr '\001-\010\013-\037\177' '?' | sed "$controls; $1" | cut -b 1-4000
 }
@@ -41,7 +41,7 @@ say() { mask "$*" | visible '2,$s/^/  | /' >&2; } # only the first line is ours:
 fail() { say "$@"; exit 1; }
 
 show_log() { # the last lines that container $1 wrote, marked as somebody else's words
-  said=$(engine logs --tail 20 "$1" 2>&1) || return 0
+  record logs --tail 20 "$1" || return 0
   [ -z "$said" ] || mask "$said" | visible 's/^/  | /' >&2
 }
 
@@ -104,10 +104,15 @@ stop_timer() {
 
 engine() { bounded "$limit" "$cli" "$@"; }
 
+record() { # sets said to the last 20 KB of an engine call's output: a container can print without end
+  said=$({ engine "$@" 2>&1; printf '\n%s' "$?"; } | tail -c 20000)
+  status=${said##*"$newline"}
+  said=$(printf '%s\n' "${said%"$newline"*}")
+  return "$status"
+}
 within() { # $1 seconds for an engine call whose words are kept for an explanation
   limit=$1 && shift
-  said=$(engine "$@" 2>&1)
-  status=$?
+  record "$@"
   [ "$status" -ne 124 ] || said="no answer from $cli within $limit s"
   limit=60
   return "$status"
@@ -135,20 +140,21 @@ pause() { sleep 0.1 2>/dev/null || sleep 1; }
 take_lock() { # creates it from image $1, which exists; without an image, only waits until there is none
   place=$(uname -n)/$(readlink /proc/self/ns/pid 2>/dev/null)
   boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null) || boot=-
+  mark="$$ $(id -u) $(date +%s) $boot $place"
   told='' failures=0
   start_timer "$lock_timeout"
   while :; do
-    if [ -n "$1" ] && run create --pull never --name "$app-lock" --label "multiarch.lock=$$ $(id -u) $(date +%s) $boot $place" "$1" lock; then
-      lock=${said##*"$newline"}
-      break
-    fi
+    # The image may have labels that say that the lock is a container of an app.
+    ! { [ -n "$1" ] && run create --pull never --name "$app-lock" --label "multiarch.lock=$mark" --label multiarch.app= --label multiarch.resource= "$1" lock; } || break
     refused=$said
-    if ! held=$(inspect "$app-lock" '{{.Id}} {{index .Config.Labels "multiarch.lock"}}'); then
+    if ! find_lock; then
       [ -n "$1" ] || break
       failures=$((failures + 1)) # one is another release's end at this moment
       [ "$failures" -lt 5 ] || fail "the lock container $app-lock could not be created: $refused"
-    elif is_abandoned $held; then
-      discard "${held%% *}"
+    elif [ "${held#* }" = "$mark" ]; then
+      break # the engine created it after the time limit
+    elif is_abandoned $held && discard "${held%% *}"; then
+      continue
     elif is_due; then
       fail "another release of $app has been running on this host for $lock_timeout s ($holder). Wait for it or end it, and run \`pulumi up\` again. If it no longer runs, remove its lock: \`$cli rm $app-lock\`"
     else
@@ -158,6 +164,8 @@ take_lock() { # creates it from image $1, which exists; without an image, only w
   done
   stop_timer
 }
+
+find_lock() { held=$(inspect "$app-lock" '{{.Id}} {{index .Config.Labels "multiarch.lock"}}'); }
 
 is_abandoned() { # whether the owner of a lock is gone: its ID, then what its label says
   [ $# -eq 6 ] || fail "the name $app-lock is taken by a container that multiarch did not create. Rename or remove it, or give this component another name"
@@ -316,7 +324,7 @@ check_ports() { # before the release that serves is stopped; a port that it hold
 # Health -----------------------------------------------------------------------------------------------------------
 probe() { # the HTTP status that http://$1$2 answers with, or nothing
   case $prober in
-  curl) bounded 6 curl -q -s -o /dev/null --noproxy '*' -m 5 -w '%{http_code}' "http://$1$2" ;;
+  curl) bounded 6 curl -q -g -s -o /dev/null --noproxy '*' -m 5 -w '%{http_code}' "http://$1$2" ;;
   wget)
     (unset http_proxy HTTP_PROXY && bounded 6 wget -S -O /dev/null "http://$1$2" 2>&1) |
       sed -n 's/^ *HTTP\/[0-9.]* \([0-9]*\).*/\1/p' | head -n 1
@@ -456,7 +464,9 @@ swap() {
 
 release() {
   find_engine
-  for prober in curl wget bash none; do ! command -v "$prober" >/dev/null || break; done
+  for prober in curl bash wget none; do # BusyBox's wget follows redirects, to wherever the container says
+    ! command -v "$prober" >/dev/null || break
+  done
   [ "$health$prober" != httpnone ] || fail 'a health check by HTTP needs curl, wget or bash on the host: install one, or use a health command'
   kept=$(inspect "$app" '{{.Image}}') || { fetch && kept=$image; }
   take_lock "$kept"
@@ -506,7 +516,8 @@ leave() { # every way out, a signal included: what is half done is undone
       ! is_running "$app" || say 'the release before serves, as it did'
     fi
   fi
-  [ -z "$lock" ] || run rm --force --volumes "$lock"
+  # A signal can arrive while the engine creates it, so the label decides.
+  if [ -n "$mark" ] && find_lock && [ "${held#* }" = "$mark" ]; then run rm --force --volumes "${held%% *}"; fi
   exit "$failed"
 }
 
