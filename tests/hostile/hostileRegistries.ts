@@ -87,6 +87,16 @@ export const waitedFor: readonly HostileCase[] = [
     refused: /can't reach the registry/,
   },
   {
+    name: "a switch to another protocol",
+    set: answers(
+      (response) =>
+        void response.socket!.end(
+          "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+        ),
+    ),
+    refused: /can't reach the registry .*the connection was closed/,
+  },
+  {
     name: "Retry-After of 30 years",
     set: answers((response) => void answer(response, 429, {}, { "retry-after": "999999999" })),
     refused: /\(429\)/,
