@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 import { removeCreated } from "../builders/remove";
 import { messageOf, printable } from "../errors";
+import { masked } from "../registry/credentials";
 import { doctor } from "./doctor";
 import { inspectImage } from "./inspect";
 
@@ -40,7 +41,7 @@ export async function run(args: readonly string[], print: (text: string) => void
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
-    print(`multiarch: ${(error as Error).message}\n\n${usage}`);
+    print(`multiarch: ${messageOf(error)}\n\n${usage}`);
     return 2;
   }
   const { values, positionals } = parsed;
@@ -70,9 +71,10 @@ export async function run(args: readonly string[], print: (text: string) => void
     process.env;
   delete process.env.MULTIARCH_REGISTRY_PASSWORD; // Commands get the logins that they need.
   const access = { username, password };
+  const shown = (text: string) => print(masked(text, access));
   if (name === "doctor")
-    return doctor({ builder: values.builder, repository: words[0] }, access, print);
-  if (name === "inspect") return inspectImage(words[0]!, { ...values }, access, print);
+    return doctor({ builder: values.builder, repository: words[0] }, access, shown);
+  if (name === "inspect") return inspectImage(words[0]!, { ...values }, access, shown);
   const { lines, left } = await removeCreated();
   print(lines.length === 0 ? "nothing was made here\n" : `${lines.map(printable).join("\n")}\n`);
   return left ? 1 : 0;

@@ -9,7 +9,7 @@ export type Reach = "public" | "private" | "local";
 const lists = {
   local: listOf(
     ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/3"],
-    ["::/127", "fe80::/10", "fec0::/10", "ff00::/8"],
+    ["::/96", "fe80::/10", "fec0::/10", "ff00::/8"],
   ),
   // With 198.18.0.0/15, from which local proxies give addresses to names.
   private: listOf(

@@ -64,7 +64,13 @@ export class Connection {
     }
     const request = (secure ? https : http).request(url, { ...ask, signal, agent, lookup });
     request.on("error", () => {}).end(body); // one after the answer began is met by whoever reads it
-    const [answer] = (await once(request, "response")) as [http.IncomingMessage];
+    // Node reports no error for a status of 101: the connection is closed, and the program would end as if it had succeeded.
+    const closed = once(request, "close").then(() => {
+      throw Object.assign(new Error("the connection was closed"), { code: "ECONNRESET" });
+    });
+    const [answer] = (await Promise.race([once(request, "response"), closed])) as [
+      http.IncomingMessage,
+    ];
     return { answer, signal, lift: () => clearTimeout(timer) };
   }
 

@@ -40,7 +40,7 @@ export interface DockerSettings {
  */
 export function useLogins(logins: readonly Login[], references: readonly string[]): DockerSettings {
   const own = resolve(dockerFolder());
-  const folder = helperFolder();
+  const { folder, close } = helperFolder();
   for (const name of ["cli-plugins", "contexts"]) symlinkSync(join(own, name), join(folder, name));
   const keys = references.map((reference) => credentialsKey(registryIn(reference) ?? reference));
   const needed = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> =>
@@ -84,7 +84,7 @@ export function useLogins(logins: readonly Login[], references: readonly string[
       MULTIARCH_HELPER: helper,
       MULTIARCH_LOGINS: JSON.stringify({ ...stored, ...given }),
     },
-    close: removeAtEnd(folder),
+    close,
   };
 }
 
@@ -107,18 +107,19 @@ function removeAtEnd(folder: string): () => void {
   };
 }
 
-/** A folder of our own with the helper in it. */
-function helperFolder(): string {
+/** A folder of our own with the helper in it, and what removes it. */
+function helperFolder(): { folder: string; close: () => void } {
   for (const base of [tmpdir(), "/var/tmp", homedir()]) {
     const folder = attempt(() => mkdtempSync(join(base, "multiarch-")));
     if (folder === undefined) continue;
+    const close = removeAtEnd(folder); // First, because this process can be killed at any time.
     const file = join(folder, "docker-credential-multiarch");
     const text = `#!/bin/sh\nexec "$MULTIARCH_NODE" -e "$MULTIARCH_HELPER" "$@"\n`;
     writeFileSync(file, text, { mode: 0o700 });
     // Some machines mount /tmp without the right to execute.
     const env = { ...process.env, MULTIARCH_NODE: process.execPath, MULTIARCH_HELPER: "" };
-    if (spawnSync(file, { env }).status === 0) return folder;
-    rmSync(folder, { recursive: true });
+    if (spawnSync(file, { env }).status === 0) return { folder, close };
+    close();
   }
   throw new Refusal(
     "no folder for a credential helper: the temporary and the home folder are all read-only or not executable",

@@ -21,8 +21,9 @@ export interface Codes {
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** As many interpreters in a row as Linux starts. */
 const mostInterpreters = 5;
-/** As many folders in PATH as are searched. */
+/** As many folders in PATH as are searched, and characters in all of them: each layer is searched for each folder above each. */
 const mostFolders = 64;
+const mostPath = 8192;
 
 /**
  * Reads what each image starts, and whether its code is for the image's platform. What is sure to fail wherever the image runs is
@@ -162,6 +163,9 @@ class Start {
       throw new TooMuch(`a path of ${longest} characters (Linux allows ${longestPath})`);
     if (places.length > mostFolders)
       throw new TooMuch(`a PATH of ${places.length} folders (at most ${mostFolders} are searched)`);
+    const all = places.join("").length;
+    if (all > mostPath)
+      throw new TooMuch(`a PATH of ${all} characters (at most ${mostPath} are searched)`);
     return places;
   }
 

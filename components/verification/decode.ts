@@ -1,3 +1,4 @@
+import { createContext, Script } from "node:vm";
 import { createGunzip } from "node:zlib";
 import { Decompress } from "fzstd";
 
@@ -7,8 +8,12 @@ export type Decoder =
 
 /** Bytes of memory that unpacking a frame may take. Builders use 8 MiB, and 32 MiB for their best compression. */
 const largestWindow = 32 << 20;
-/** Bytes that the decoder may move in its window for each byte that it unpacks, once it has moved 64 GiB. */
-const mostMoves = 1024;
+/**
+ * CPU time that the decoder can take, in seconds, besides 1 s for each MiB that it unpacks, and the time for one block. It has no limits
+ * of its own: a block of 20 bytes can take 20 s.
+ */
+const mostSeconds = 3;
+const mostSecondsOfBlock = 3;
 
 /**
  * How a layer is unpacked, told by its first bytes: media types are wrong too often. Undefined: by nothing, it is a tar.
@@ -35,19 +40,33 @@ const largestBlock = 128 << 10;
 async function* unzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const ready: Buffer[] = [];
   let unpacked = 0;
+  let microseconds = 0;
   const zstd = new Decompress((data) => {
     unpacked += data.length;
     ready.push(Buffer.from(data.buffer, data.byteOffset, data.length));
   });
   const read = reader(source);
+  // Only a script that runs apart can be interrupted.
+  const apart = createContext({ push: (bytes: Buffer) => zstd.push(bytes), bytes: undefined });
+  const push = new Script("push(bytes)");
   /** So many bytes, which the decoder gets too. */
   const take = async (count: number, least = count) => {
     const bytes = await read(count);
     if (bytes.length < least) throw new Error("it ends early");
-    zstd.push(bytes);
+    const before = process.cpuUsage();
+    if (bytes.length > 4) {
+      apart.bytes = bytes;
+      push.runInContext(apart, { timeout: mostSecondsOfBlock * 1000 });
+    } else zstd.push(bytes);
+    const { user, system } = process.cpuUsage(before);
+    microseconds += user + system;
+    if (microseconds / 1e6 > mostSeconds + unpacked / 2 ** 20)
+      throw new Error(
+        `unpacking it takes more than ${mostSeconds} s of CPU time and 1 s for each MiB`,
+      );
     return bytes;
   };
-  for (let moved = 0; ;) {
+  for (;;) {
     const start = await take(4, 0);
     if (start.length < 4) break;
     const magic = start.readUInt32LE();
@@ -70,10 +89,7 @@ async function* unzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for (let last = false; !last;) {
       const block = (await take(3)).readUIntLE(0, 3);
       last = (block & 1) === 1;
-      moved += size;
       if (block >> 3 > largestBlock) throw new Error("it is not valid zstd");
-      if (moved > 2 ** 36 && moved > mostMoves * unpacked)
-        throw new Error("it has too many small blocks");
       await take(((block >> 1) & 3) === 1 ? 1 : block >> 3);
       yield* ready.splice(0);
     }

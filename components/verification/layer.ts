@@ -131,9 +131,9 @@ export class Layer {
     for (let attempt = 1; ; attempt++) {
       try {
         for (let news = true; ;) {
+          this.meter.tick();
           const value = news ? found() : undefined;
           if (value !== undefined || this.#complete) return value;
-          this.meter.tick();
           this.#transfer ??= await Transfer.begin(await this.open(), this.digest, this.meter);
           const entry = await this.#transfer.next();
           if (entry) news = near.has(await this.#remember(entry));

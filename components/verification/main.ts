@@ -28,15 +28,16 @@ export async function main(): Promise<void> {
   const username = env.MULTIARCH_REGISTRY_USERNAME ?? "";
   const password = env.MULTIARCH_REGISTRY_PASSWORD;
   delete env.MULTIARCH_REGISTRY_PASSWORD; // Commands get the logins that they need.
+  process.exitCode = 1; // A program that ends while it still waits has verified nothing.
   try {
     if (typeof settings.reference !== "string" || !Array.isArray(settings.platforms))
       throw new Refusal("MULTIARCH_VERIFY must hold reference and platforms, as JSON");
     const report = await look(settings, { username, password });
     process.stdout.write(`${JSON.stringify(report)}\n`);
+    process.exitCode = 0;
   } catch (error) {
     const message = masked(messageOf(error), { username, password });
     process.stderr.write(message.replace(/^/gm, settings.name ? `${settings.name}: ` : "") + "\n");
-    process.exitCode = 1;
   }
 }
 

@@ -112,7 +112,7 @@ async function tryPulled(tried: Tried): Promise<string | undefined> {
       ["run", "--detach", ...options, ...apart, reference, ...(command ?? [])],
       limits.remove + limit,
     );
-    if (!begun.ok) return explain(begun.stderr, tried) ?? refused(begun, tried);
+    if (!begun.ok) return explain(shortLines(begun.stderr), tried) ?? refused(begun, tried);
     const waited = await docker(["wait", name], limit);
     if (waited.late && !command) return undefined;
     const logs = await docker(["logs", "--tail", "20", name], limits.answer);

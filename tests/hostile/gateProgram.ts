@@ -24,7 +24,7 @@ let folder: string;
 /**
  * What is loaded before the program. When it ends, it writes the most resident memory that it had: Linux' VmHWM, because maxRSS
  * includes the process that started it. Names under `.example` resolve to the address that they spell: `10-0-0-1.example`. A name
- * with two addresses resolves to the first one at first: `1-1-1-1.10-0-0-1.example`.
+ * with two addresses resolves to the first one at first: `1-1-1-1.10-0-0-1.example`. `never.example` is never answered.
  */
 const preload = `
 const { readFileSync, writeSync } = require("node:fs");
@@ -37,6 +37,7 @@ const { lookup } = dns;
 const asked = new Map();
 dns.lookup = (host, options, done) => {
   if (!host.endsWith(".example")) return lookup(host, options, done);
+  if (host === "never.example") return;
   const names = host.split(".").slice(0, -1);
   const at = asked.get(host) ?? 0;
   asked.set(host, at + 1);
@@ -96,7 +97,7 @@ export function runGate(
         code,
         stdout: stdout!(),
         stderr: stderr!(),
-        ...(code === 0 && { report: JSON.parse(stdout!()) as Report }),
+        ...(stdout!() !== "" && { report: JSON.parse(stdout!()) as Report }),
         seconds: (Date.now() - started) / 1000,
         megabytes: Number(memory!()) / 1024,
       }),

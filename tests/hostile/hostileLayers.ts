@@ -80,6 +80,15 @@ function repeated(window: number, blocks: number, size: number): Buffer {
   ]);
 }
 
+/** Each is one block of 98,000 sequences, all of which repeat 64 KiB (https://www.rfc-editor.org/rfc/rfc8878#name-sequences-section). */
+function slowFrames(count: number): Buffer[] {
+  const block = Buffer.from([0, 255, 255, 255, 0x54, 0, 0, 52, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  const start = Buffer.alloc(3);
+  start.writeUIntLE((block.length << 3) | 5, 0, 3);
+  const whole = Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38]), start, block]);
+  return Array.from({ length: count }, () => whole);
+}
+
 /** A gibibyte of zeros in one member of gzip; members may follow each other. */
 let packedZeros: Buffer | undefined;
 const zeros = () => (packedZeros ??= gz(Buffer.alloc(256 << 20)));
@@ -344,7 +353,12 @@ export const layerCases: readonly HostileCase[] = [
         repeated(0x68, 500_000, 1),
       ]),
     ]),
-    refused: /too many small blocks/,
+    refused: /takes more than 3 s of CPU time/,
+  },
+  {
+    name: "zstd blocks of 20 bytes that unpack to 6 GiB each, which the decoder writes to nowhere",
+    set: image([Buffer.concat([zstdFrame(rawTar([{ name: "a" }], 0)), ...slowFrames(20)])]),
+    refused: /Script execution timed out after 3000ms|takes more than 3 s of CPU time/,
   },
   {
     name: "zstd that breaks off in a block",
@@ -388,6 +402,19 @@ export const layerCases: readonly HostileCase[] = [
       ],
     }),
     warned: /a PATH of 50002 folders/,
+  },
+  {
+    name: "a PATH of 64 folders at a depth of 1,900, and 500 layers",
+    set: image(
+      Array.from({ length: 500 }, () => gz(rawTar([{ name: "a" }]))),
+      {
+        Cmd: ["app"],
+        Env: [
+          `PATH=${[...many(64, (at) => ({ name: `/${at}${"/a".repeat(1900)}` }))].map(({ name }) => name).join(":")}`,
+        ],
+      },
+    ),
+    warned: /a PATH of \d+ characters \(at most 8192 are searched\)/,
   },
   {
     name: "a working folder of 1 MiB",

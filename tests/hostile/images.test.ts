@@ -135,6 +135,13 @@ describe("large images pass in less than 200 MB:", () => {
   });
 });
 
+test("a program that ends while it still waits for an answer has verified nothing, and fails", async () => {
+  const plan = { reference: "never.example/app:odd", platforms: ["linux/amd64"] };
+  const { code, stdout } = await runGate(plan);
+  expect(stdout).toBe("");
+  expect(code).toBe(1);
+});
+
 function resultOf(name: string): Outcome {
   if (failures.has(name)) throw failures.get(name);
   return outcomes.get(name)!;

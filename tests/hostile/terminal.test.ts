@@ -10,7 +10,7 @@ import { log } from "../../components/log";
 import { Registry } from "../../components/registry/client";
 import { rolloutProblem } from "../../components/targets/ecs/rollout";
 import { start } from "../../components/verification/start";
-import { answer, FakeRegistry, sha256, types } from "../unit/fakeRegistry";
+import { answer, basicOf, FakeRegistry, sha256, types } from "../unit/fakeRegistry";
 import { arm, refusal, x86 } from "../unit/entrypointImage";
 import { gz, image } from "./hostileLayers";
 import { pax, rawTar } from "./rawTar";
@@ -191,7 +191,17 @@ describe("npx multiarch inspect prints", () => {
   });
 
   test("the command line", async () => {
-    await cli([`inspect${nasty}`], (text) => (printed += text));
+    for (const word of ["", "--"])
+      await cli([`${word}inspect${nasty}`], (text) => (printed += text));
     expect(printed).not.toMatch(forbidden);
+  });
+
+  test("a password that a registry repeats is not printed", async () => {
+    process.env.MULTIARCH_REGISTRY_USERNAME = "ann";
+    process.env.MULTIARCH_REGISTRY_PASSWORD = "canary";
+    registry.intercept = (_, response) =>
+      answer(response, 403, { errors: [{ message: `canary ${basicOf("ann", "canary")}` }] });
+    expect(await run(registry.reference("1"))).toBe(1);
+    expect(printed).toMatch(/\(403, \*\*\* Basic \*\*\*\)/);
   });
 });

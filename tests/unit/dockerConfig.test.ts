@@ -129,3 +129,24 @@ it.each(["end", "error", "SIGTERM", "SIGINT", "SIGHUP", "SIGKILL"])(
     expect(left()).toEqual([]);
   },
 );
+
+it("nothing is left of a process that is killed before its settings are complete", async () => {
+  // The helper is tried once, and here it kills who tries it.
+  const kill = join(folder, "kill.js");
+  writeFileSync(
+    kill,
+    `if (process.env.MULTIARCH_HELPER === "") process.kill(process.ppid, "SIGKILL");`,
+  );
+  const program = `require(${JSON.stringify(resolve("components/registry/dockerConfig"))}).useLogins([], [])`;
+  const tsx = require.resolve("tsx/cjs");
+  const child = spawn(process.execPath, ["--require", tsx, "-e", program], {
+    env: { ...process.env, NODE_OPTIONS: `--require ${kill}` },
+    stdio: "ignore",
+  });
+  const signal = await new Promise((done) => child.once("exit", (_, by) => done(by)));
+  expect(signal).toBe("SIGKILL");
+  const left = () => readdirSync(join(folder, "tmp")).filter((name) => !name.startsWith("tsx-"));
+  const end = Date.now() + 3000;
+  while (left().length > 0 && Date.now() < end) await new Promise((next) => setTimeout(next, 20));
+  expect(left()).toEqual([]);
+});

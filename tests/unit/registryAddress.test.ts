@@ -29,6 +29,8 @@ test.each([
   ["::ffff:a9fe:a9fe", "local"],
   ["64:ff9b::169.254.169.254", "local"],
   ["ff02::1", "local"],
+  ["::127.0.0.1", "local"],
+  ["::a9fe:a9fe", "local"],
 ])("%s is %s", (address, expected) => {
   expect(reachOf(address)).toBe(expected);
 });

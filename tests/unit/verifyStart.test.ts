@@ -199,3 +199,11 @@ describe("credentials", () => {
     expect(readFileSync(join(folder, "seen"), "utf8").trim()).toBe(join(folder, "docker"));
   });
 });
+
+test("a long error of the engine, which may repeat the image's own words, is judged in time", async () => {
+  const words = `awk 'BEGIN { for (at = 0; at < 40000; at++) printf "OCI runtime " }' >&2; exit 125`;
+  client({ run: words });
+  const started = Date.now();
+  expect(await refusal(run())).toMatch(/can't start it \(OCI runtime /);
+  expect(Date.now() - started).toBeLessThan(3000);
+});
