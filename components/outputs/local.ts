@@ -9,6 +9,7 @@ import { digestOf, type Making } from "../image/built";
 import type { LoadArgs, TarballArgs } from "../image/imageArgs";
 import { normalisePlatform } from "../platform";
 import type { Access } from "../registry/client";
+import { masked } from "../registry/credentials";
 import { refuse } from "../refuse";
 import { type Problem, Refusal } from "../errors";
 import { log } from "../log";
@@ -37,7 +38,7 @@ export function keepLocal(making: Making, imageUri: pulumi.Output<string>): void
         try {
           await work();
         } catch (error) {
-          const what = (error as Error).message;
+          const what = masked((error as Error).message, given);
           problems.push({ path: path(field), what, fix: "the next `pulumi up` tries again" });
         }
       }

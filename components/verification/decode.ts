@@ -56,7 +56,12 @@ async function* unzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     const before = process.cpuUsage();
     if (bytes.length > 4) {
       apart.bytes = bytes;
-      push.runInContext(apart, { timeout: mostSecondsOfBlock * 1000 });
+      try {
+        push.runInContext(apart, { timeout: mostSecondsOfBlock * 1000 });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
+        throw new Error(`unpacking a block takes more than ${mostSecondsOfBlock} s`);
+      }
     } else zstd.push(bytes);
     const { user, system } = process.cpuUsage(before);
     microseconds += user + system;

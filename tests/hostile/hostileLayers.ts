@@ -358,7 +358,7 @@ export const layerCases: readonly HostileCase[] = [
   {
     name: "zstd blocks of 20 bytes that unpack to 6 GiB each, which the decoder writes to nowhere",
     set: image([Buffer.concat([zstdFrame(rawTar([{ name: "a" }], 0)), ...slowFrames(20)])]),
-    refused: /Script execution timed out after 3000ms|takes more than 3 s of CPU time/,
+    refused: /unpacking (a block takes more than 3 s|it takes more than 3 s of CPU time)/,
   },
   {
     name: "zstd that breaks off in a block",
