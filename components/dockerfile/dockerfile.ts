@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isRemoteContext } from "../image/imageProblems";
+import { isRemoteContext } from "../image/gitContexts";
 import { attempt } from "../registry/attempt";
 import { adviseEmulated } from "./advice";
 import { type Access, type AskPlatforms, baseImagesOf, checkBaseImages } from "./baseImages";
