@@ -140,13 +140,13 @@ function checkSource(check: Checker, args: Fields, at: At): void {
         `add one, or name it with ${at("dockerfile")} or ${at("dockerfileInline")}`,
       );
     }
-    // buildx sends the folder's name to BuildKit as a gRPC header.
+    // The buildx 0.35 in the provider sends the folder's name as a gRPC header. Newer versions encode it.
     const folder = basename(resolve(args.context));
     if (/[^ -~]/.test(folder))
       check.add(
         at("context"),
-        `the name of the folder ${show(folder)} contains characters that are not ASCII, and buildx can't send it to BuildKit`,
-        `rename the folder; or build from its parent folder and name the Dockerfile with ${at("dockerfile")}`,
+        `the name of the folder ${show(folder)} contains characters that are not ASCII, which the docker-build provider can't send to BuildKit`,
+        `rename the folder, or use a link with another name: ln -s ${show(folder)} app`,
       );
   }
   if (check.textMap(args.namedContexts, at("namedContexts"), `{ name: "./folder" }`)) {
