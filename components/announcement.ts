@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { describeChange, type Recorded, type Step, stepOn } from "./change";
 import { beforeChange, hooksSupported, joinHooks, settled } from "./hooks";
 import { scopedName } from "./scope";
+import { log } from "./log";
 
 const announcing = new WeakSet<pulumi.Resource>();
 const builds = new WeakMap<pulumi.Resource, string[]>();
@@ -61,7 +62,7 @@ export function announced(
     pulumi.all(all.map(({ urn }) => urn)).apply(async () => {
       const due = all.flatMap((resource) => builds.get(resource) ?? []);
       const line = old && describeChange(old, now, due, steps);
-      if (line !== undefined) await pulumi.log.info(`change: ${line}`, all[0]);
+      if (line !== undefined) await log.info(`change: ${line}`, all[0]);
     });
   });
   const transformations = [...(opts.transformations ?? []), collect];

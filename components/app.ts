@@ -20,6 +20,7 @@ import { ec2Architecture, type Ec2Args, ec2Problems, Ec2Target } from "./targets
 import { type EcsArgs, ecsProblems, EcsTarget } from "./targets/ecs/ecs";
 import { type HostArgs, hostProblems, HostTarget, recordedHost } from "./targets/host/host";
 import { type LambdaArgs, lambdaProblems, LambdaTarget } from "./targets/lambda/lambda";
+import { log } from "./log";
 
 /** What is built, and where it runs. */
 export interface AppArgs {
@@ -106,7 +107,7 @@ export class App extends pulumi.ComponentResource {
     };
     super("multiarch:index:App", name, recorded, announced(undefined, name, recorded, opts));
     // Not before it is registered: a line on a component that never is would keep all later ones back, errors too.
-    this.urn.apply(() => pulumi.log.info(`platforms: ${describePlan(plan)}`, this));
+    this.urn.apply(() => log.info(`platforms: ${describePlan(plan)}`, this));
     const opt = { parent: this };
 
     if (needsRepository(name, args))

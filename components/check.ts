@@ -25,6 +25,9 @@ export function isFields(value: unknown): value is Fields {
   return Object.prototype.toString.call(value) === "[object Object]" && !isLater(value);
 }
 
+/** No argument, variable or file name can contain one, so what is behind it would be lost. */
+export const noNul = "contains a NUL character, which is not allowed";
+
 /**
  * Collects what is wrong with a user's arguments, each with the path of the field. Fields that are absent pass, and so do
  * single values that are known later; what holds them (objects, lists, maps) must be plain, for it decides which resources
@@ -80,7 +83,7 @@ export class Checker {
         `write ${example}`,
       );
     }
-    return true;
+    return !value.includes("\0") || this.add(path, noNul, `write ${example}`);
   }
 
   /** A text that is known now. */
@@ -155,8 +158,10 @@ export class Checker {
       if (name === "toString")
         this.add(`${path}.toString`, "is a name that Pulumi's SDK fails on", "use another name");
       if (name.trim() === "") this.add(path, "has an entry without a name", `write ${example}`);
-      if (typeof text === "string" || isLater(text)) continue;
-      this.add(`${path}.${name}`, `must be a text, got ${typeof text}`, `write ${example}`);
+      if (isLater(text)) continue;
+      if (typeof text !== "string")
+        this.add(`${path}.${name}`, `must be a text, got ${typeof text}`, `write ${example}`);
+      else if (text.includes("\0")) this.add(`${path}.${name}`, noNul, `write ${example}`);
     }
     return true;
   }

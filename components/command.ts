@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { delimiter } from "node:path";
 import type { Writable } from "node:stream";
+import { printable } from "./errors";
 import { normalisePlatform } from "./platform";
 
 /** What a command printed, and how it ended. */
@@ -9,7 +10,7 @@ export interface Ran {
   readonly ok: boolean;
   readonly stdout: string;
   readonly stderr: string;
-  /** Why it failed, in one line. */
+  /** Why it failed, in one line that can be printed. */
   readonly detail: string;
   /** It took longer than it may. */
   readonly late: boolean;
@@ -101,5 +102,7 @@ type Failure = Error & { readonly code?: unknown };
 function detailOf(error: Failure, command: string, stderr: string): string {
   if (error.code === "ENOENT") return `there is no ${command} command`;
   const last = stderr.trim().split("\n").at(-1) ?? "";
-  return last.replace(/^(docker: )?Error(: | response from daemon: )/i, "").trim() || error.message;
+  return printable(
+    last.replace(/^(docker: )?Error(: | response from daemon: )/i, "").trim() || error.message,
+  );
 }

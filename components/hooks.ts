@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { printableLines } from "./errors";
+import { log } from "./log";
 
 /**
  * A check that runs before a resource is made or changed, and never on an unchanged one: in `up`, and in previews unless told
@@ -10,7 +12,12 @@ export function beforeChange(
   onDryRun = true,
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
-  const hook = new pulumi.ResourceHook(name, check, { onDryRun });
+  const printed = (args: pulumi.ResourceHookArgs) =>
+    check(args).catch((error: Error) => {
+      error.message = printableLines(error.message);
+      throw error;
+    });
+  const hook = new pulumi.ResourceHook(name, printed, { onDryRun });
   return { beforeCreate: [hook], beforeUpdate: [hook] };
 }
 
@@ -50,7 +57,7 @@ export function explainFailure(
   if (!hooksSupported()) return {};
   const hook = new pulumi.ErrorHook(name, async (failure) => {
     const said = await sentence(failure.errors.join("\n"), failure);
-    if (said !== undefined) await pulumi.log.error(said, subject);
+    if (said !== undefined) await log.error(said, subject);
     return false;
   });
   return { onError: [hook] };

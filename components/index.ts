@@ -10,6 +10,7 @@ export * from "./registry/repositoryArgs";
 export type { AwsEnvironmentArgs } from "./targets/aws/environment";
 export type { LoadBalancerArgs } from "./targets/aws/loadBalancerArgs";
 export type { NetworkArgs } from "./targets/aws/network";
+export type { CapabilitiesArgs, HardeningArgs, TmpfsArgs } from "./targets/hardening";
 export type { ImageOutputsArgs, TargetImageArgs } from "./targets/targetImage";
 export * from "./targets/lambda/lambdaArgs";
 export { Ec2Target } from "./targets/ec2/ec2";

@@ -1,7 +1,32 @@
 import * as pulumi from "@pulumi/pulumi";
 import { isFields, isLater } from "./check";
 import type { Problem } from "./errors";
+import { shellWord } from "./quote";
 import { refuse } from "./refuse";
+import { isInApp } from "./scope";
+
+/** The value, or the default if it is missing: an output can turn out to be undefined, null or empty. */
+export function orElse<T>(
+  value: pulumi.Input<T> | undefined,
+  fallback: pulumi.Input<T>,
+): pulumi.Input<T> {
+  const chosen = (known: T | undefined) => known || fallback;
+  return isLater(value) ? pulumi.output(value).apply(chosen as never) : chosen(value as T);
+}
+
+/** A problem with a value that is secret. */
+export const hidden = ({ path }: Problem): Problem => ({
+  path,
+  what: "is not valid (value hidden because it is secret)",
+  fix: "check the value of the secret",
+});
+
+/** A command that people copy, once its words are known, each quoted if a shell needs it. */
+export const shellCommand = (
+  text: TemplateStringsArray,
+  ...words: pulumi.Input<string>[]
+): pulumi.Output<string> =>
+  pulumi.all(words).apply((known) => String.raw({ raw: text }, ...known.map(shellWord)));
 
 /**
  * The arguments, in which each value that is known later is checked then, as if it had been known before: what other stacks and
@@ -19,9 +44,7 @@ export function checkedLate<T>(name: string, args: T, problems: (args: T) => Pro
         const found = problems(within(known));
         // What is secret isn't shown, and a problem may show it.
         const hide = found.length > 0 && (await secret);
-        const what = "is a secret that this field doesn't take as it is";
-        const fix = "look at what it holds";
-        refuse(name, hide ? found.map(({ path }) => ({ path, what, fix })) : found);
+        refuse(name, hide ? found.map(hidden) : found);
         return known;
       });
     }
@@ -39,4 +62,14 @@ export function checkedLate<T>(name: string, args: T, problems: (args: T) => Pro
     );
   };
   return visit(args, (known) => known as T) as T;
+}
+
+/** The arguments of a component, checked late. Those of a part of an App are checked with the App's. */
+export function checkedAlone<T>(
+  name: string,
+  args: T,
+  parent: pulumi.Resource | undefined,
+  problems: (args: T, path: string) => Problem[],
+): T {
+  return isInApp(parent) ? args : checkedLate(name, args, (known) => problems(known, ""));
 }

@@ -35,16 +35,17 @@ export function uniqueName(
   parent: pulumi.Resource | undefined,
   own = "Image",
 ): string {
-  const kind = isApp(parent) ? "App" : own;
+  const kind = isInApp(parent) ? "App" : own;
   const within = ancestors(parent).map((one) => `${one.__pulumiType} ${one.__name}`);
   return `${kind} ${name}${within.length === 0 ? "" : ` (${within.join(", ")})`}`;
 }
 
 /** How the user reaches a component's arguments: as `image` in an App; empty for an Image alone. */
 export function partPath(parent: pulumi.Resource | undefined, part: string): string {
-  return isApp(parent) ? part : "";
+  return isInApp(parent) ? part : "";
 }
 
-function isApp(parent: pulumi.Resource | undefined): boolean {
+/** Whether the parent of a resource is an App. */
+export function isInApp(parent: pulumi.Resource | undefined): boolean {
   return (parent as Identity | undefined)?.__pulumiType === app;
 }

@@ -56,7 +56,7 @@ async function prepare(log: Log, environment: Environment): Promise<AwsEnvironme
     moto: await keptPort("aws-moto", 5256),
   };
   ensureDir(stateDir("aws"));
-  const services = emulators(python, ports, environment.env.DOCKER_HOST ?? "");
+  const services = emulators(python, environment.env.DOCKER_HOST ?? "");
   // Another version, or another engine: what runs is not what is wanted.
   const settings = JSON.stringify([
     readFileSync(ministackMain, "utf8"),
@@ -68,8 +68,12 @@ async function prepare(log: Log, environment: Environment): Promise<AwsEnvironme
   }
   for (const service of services) await ensureService(service, log);
   const { key, certificate, ca } = environment.registry;
-  const upstream = `127.0.0.1:${ports.ministack}`;
-  await ensureFront(front(), { port: ports.ecr, upstream, key, certificate, ecr: true }, ca, log);
+  const fronts = [
+    { port: ports.ecr, upstream: socketOf("ministack"), ecr: true },
+    { port: ports.ministack, upstream: socketOf("ministack") },
+    { port: ports.moto, upstream: socketOf("moto") },
+  ];
+  await ensureFront(front(), { fronts, key, certificate }, ca, log);
   return describe(ports);
 }
 
@@ -108,10 +112,11 @@ function describe(ports: Ports): AwsEnvironment {
 }
 
 /**
- * The emulators as services. Python ignores a `-X` option that it doesn't know: there the argument stands
+ * The emulators as services. Whoever reaches them can start containers, so they listen on Unix sockets that only this
+ * user can open, and the fronts listen on the ports. Python ignores a `-X` option that it doesn't know: there the argument stands
  * by which a service is found.
  */
-function emulators(python: string, ports: Ports, dockerHost: string): Service[] {
+function emulators(python: string, dockerHost: string): Service[] {
   const marked = (name: string) => ["-X", marker(name)];
   return [
     {
@@ -121,26 +126,26 @@ function emulators(python: string, ports: Ports, dockerHost: string): Service[] 
       marker: marker("ministack"),
       env: {
         ...settingsOf("ministack"),
-        BIND_HOST: "127.0.0.1",
-        GATEWAY_PORT: String(ports.ministack),
+        MULTIARCH_SOCKET: socketOf("ministack"),
         IOT_MTLS_ENABLED: "0",
         SFTP_ENABLED: "0",
         MINISTACK_ACCOUNT_ID: accountId,
         DOCKER_HOST: dockerHost,
       },
-      healthy: () => answers(`http://127.0.0.1:${ports.ministack}/_ministack/health`),
+      healthy: () => answers(socketOf("ministack"), "/_ministack/health"),
     },
     {
       name: "the AWS emulator moto",
       command: python,
-      args: [...marked("moto"), "-m", "moto.server", "-H", "127.0.0.1", "-p", String(ports.moto)],
+      args: [...marked("moto"), "-m", "moto.server", "-H", `unix://${socketOf("moto")}`],
       marker: marker("moto"),
       env: settingsOf("moto"),
-      healthy: () => answers(`http://127.0.0.1:${ports.moto}/moto-api/data.json`),
+      healthy: () => answers(socketOf("moto"), "/moto-api/data.json"),
     },
   ];
 }
 
+const socketOf = (name: string) => stateDir("aws", `${name}.sock`);
 const marker = (name: string) => `multiarch=${stateDir("aws", name)}`;
 const front = () =>
   frontService("the AWS emulator's registry front", stateDir("aws", "front.json"));
@@ -156,9 +161,9 @@ const settingsOf = (name: string): NodeJS.ProcessEnv => ({
   TMPDIR: ensureDir(stateDir("aws", name)),
 });
 
-function answers(url: string): Promise<boolean> {
+function answers(socketPath: string, path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const request = http.get(url, { timeout: 3_000, agent: false }, (response) => {
+    const request = http.get({ socketPath, path, timeout: 3_000, agent: false }, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     });

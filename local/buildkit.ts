@@ -44,7 +44,8 @@ export async function ensureBuildkit(programs: Programs, log: Log): Promise<stri
   ensureDir(root());
   writeAtomically(
     configFile(),
-    `[worker.oci]\n  enabled = true\n  binary = ${JSON.stringify(runc)}\n[worker.containerd]\n  enabled = false\n`,
+    // By default every user can write to this socket, and every builder on the host uses the same one.
+    `[otel]\n  socketPath = ${JSON.stringify(stateDir("buildkit", "otel.sock"))}\n[worker.oci]\n  enabled = true\n  binary = ${JSON.stringify(runc)}\n[worker.containerd]\n  enabled = false\n`,
   );
   await ensureService(buildkitService(programs, runc), log);
   return address();

@@ -4,17 +4,13 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf } from "./errors";
 
-/** A release file with the checksum that its makers publish. */
+/** A release file, and its hash in this repository (`sha256:HEX` or `sha512:HEX`), or null where nobody has filled it in yet. */
 export interface Download {
   readonly url: string;
-  /**
-   * Where the checksum stands: a list of `HASH  FILE` lines, a lone hash, or GitHub's description of the
-   * release (which has a digest for each file).
-   */
-  readonly checksums: string;
+  readonly hash: string | null;
 }
 
-/** The host is not there, or does not have the file: the next way of getting it is to be tried. */
+/** The file is not available, or its hash is unknown: the next way of getting it is to be tried. */
 export class Unreachable extends Error {}
 
 // One attempt for each host in a run: on a machine without the internet, ten tools would wait ten times.
@@ -28,13 +24,17 @@ export function onMirror(url: string, mirror = process.env.MULTIARCH_MIRROR): st
   return mirror ? url.replace(/^https:\/\//, `${mirror.replace(/\/$/, "")}/`) : url;
 }
 
-async function open(url: string, timeout: number): Promise<Response> {
+/** Asks for a file. Only the wait for the answer is limited: a large file may take as long as it takes. */
+export async function open(
+  url: string,
+  timeout: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   const from = onMirror(url);
   const host = new URL(from).host;
   const known = unreachable.get(host);
   if (known) throw new Unreachable(known);
   const abort = new AbortController();
-  // Only the wait for the answer is bounded: a large file may take as long as it takes.
   const timer = setTimeout(
     () => abort.abort(new Error(`no answer in ${timeout / 1000} s`)),
     timeout,
@@ -42,7 +42,7 @@ async function open(url: string, timeout: number): Promise<Response> {
   try {
     const response = await fetch(from, {
       signal: abort.signal,
-      headers: { "user-agent": "multiarch" },
+      headers: { "user-agent": "multiarch", ...headers },
     });
     if (response.ok) return response;
     await response.body?.cancel();
@@ -69,21 +69,21 @@ export async function answers(url: string): Promise<boolean> {
 }
 
 /**
- * Downloads a file and compares it with its published checksum.
+ * Downloads a file that has the hash in this repository. Neither the publisher nor a mirror can replace it.
  *
- * @throws Unreachable when it can't be had from there; another error when it isn't what was published.
+ * @throws Unreachable if it is not available or its hash is unknown; another error if its hash differs.
  */
-export async function download(
-  source: Download,
-  target: string,
-  progress: (now: string) => void = () => {},
-): Promise<void> {
-  const expected = findChecksum(await (await open(source.checksums, 4_000)).text(), source.url);
-  if (!expected) throw new Unreachable(`${source.checksums} has no checksum of ${source.url}`);
-  const response = await open(source.url, 10_000);
-  const total = Number(response.headers.get("content-length") ?? 0);
-  const hash = createHash(expected.length === 128 ? "sha512" : "sha256");
-  let got = 0;
+export async function download({ url, hash }: Download, target: string): Promise<void> {
+  if (hash === null) throw new Unreachable(`local/tools/hashes.json has no hash for ${url}`);
+  const actual = await downloadAny(url, hash.split(":")[0] ?? "", target);
+  if (actual !== hash)
+    throw new Error(`${url} has the hash ${actual}, but local/tools/hashes.json has ${hash}`);
+}
+
+/** Downloads a file that is not verified yet, and returns its hash: `sha256:HEX`. */
+export async function downloadAny(url: string, algorithm: string, target: string): Promise<string> {
+  const response = await open(url, 10_000);
+  const hash = createHash(algorithm);
   const body = Readable.fromWeb(response.body as import("node:stream/web").ReadableStream);
   try {
     await pipeline(
@@ -91,27 +91,21 @@ export async function download(
       async function* (chunks) {
         for await (const chunk of chunks as AsyncIterable<Buffer>) {
           hash.update(chunk);
-          got += chunk.length;
-          progress(`${mebibytes(got)}${total ? ` of ${mebibytes(total)}` : ""} MiB`);
           yield chunk;
         }
       },
       createWriteStream(target),
     );
   } catch (error) {
-    throw new Unreachable(`${source.url} broke off: ${messageOf(error)}`);
+    throw new Unreachable(`${url} broke off: ${messageOf(error)}`);
   }
-  const actual = hash.digest("hex");
-  if (actual !== expected) {
-    throw new Error(
-      `${source.url} has checksum ${actual}, and ${source.checksums} says ${expected}`,
-    );
-  }
+  return `${algorithm}:${hash.digest("hex")}`;
 }
 
-const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(0);
-
-/** Finds the checksum of a file in what its makers publish. */
+/**
+ * Finds the checksum of a file in what its makers publish: a list of `HASH  FILE` lines, a lone hash, or GitHub's description of
+ * the release, which has a digest for each file.
+ */
 export function findChecksum(published: string, url: string): string | undefined {
   const file = url.slice(url.lastIndexOf("/") + 1);
   if (published.trimStart().startsWith("{")) {

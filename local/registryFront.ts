@@ -2,6 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import net from "node:net";
 import type { Duplex } from "node:stream";
+import { isOwnConnection } from "./peer";
 
 /** A request as a hook sees it, before anything of its body is read. */
 export interface FrontRequest {
@@ -46,7 +47,7 @@ export interface FrontRecord {
 export interface FrontOptions {
   /** Where to listen on loopback; 0 takes a free port. */
   readonly port: number;
-  /** HOST:PORT of the registry behind it, which speaks plain HTTP. */
+  /** HOST:PORT or the path of the Unix socket of the server behind it, which speaks plain HTTP. */
   readonly upstream: string;
   /** PEM text. */
   readonly key: string;
@@ -76,12 +77,18 @@ const tlsHandshake = 0x16;
 /**
  * Starts a proxy in front of a registry that answers plain HTTP and TLS on one port, because of the
  * clients of a registry on localhost some insist on the one and some on the other. Bodies are streamed.
+ *
+ * Only root and the user of this process can use it: connections of other users are closed, and requests of
+ * browsers, which any web page can send, are refused.
  */
 export async function startFront(options: FrontOptions): Promise<Front> {
   const records: FrontRecord[] = [];
   let hook = options.onRequest;
   const agent = new http.Agent({ keepAlive: true });
   const [host = "127.0.0.1", port = "5000"] = options.upstream.split(":");
+  const upstream = options.upstream.startsWith("/")
+    ? { socketPath: options.upstream }
+    : { host, port };
 
   const answer = (tls: boolean) => async (req: http.IncomingMessage, res: http.ServerResponse) => {
     const request = {
@@ -115,6 +122,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
 
   // A mistake in a hook is an answer too: a request without one would hang.
   async function decide(request: FrontRequest): Promise<FrontDecision> {
+    const { origin, "sec-fetch-site": site } = request.headers;
+    if (origin ?? site) return { status: 403, body: "this port does not serve browsers\n" };
     try {
       return await hook?.(request);
     } catch (error) {
@@ -125,7 +134,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   function forward(req: http.IncomingMessage, res: http.ServerResponse, entry: FrontRecord): void {
     const { method, url: path, rawHeaders } = req;
     const headers = rawHeaders; // As they came, Host included: the registry makes its locations from it.
-    const up = http.request({ host, port, agent, method, path, headers: pairs(headers) });
+    const up = http.request({ ...upstream, agent, method, path, headers: pairs(headers) });
     up.on("response", (response) => {
       entry.status = response.statusCode ?? 0;
       res.writeHead(entry.status, response.statusMessage, response.rawHeaders);
@@ -161,6 +170,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
 
   const open = new Set<net.Socket>();
   const accept = (socket: net.Socket) => {
+    if (!isOwnConnection(socket)) return void socket.destroy();
     open.add(socket);
     socket.on("close", () => open.delete(socket));
     socket.on("error", () => {});
@@ -173,14 +183,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     sniff();
   };
 
-  const servers = [await listen("127.0.0.1", options.port, accept)];
+  const servers = await listenOnLocalhost(options.port, accept);
   const taken = (servers[0]?.address() as net.AddressInfo).port;
-  try {
-    // `localhost` is also ::1, and some clients try that first.
-    servers.push(await listen("::1", taken, accept));
-  } catch {
-    // No IPv6 here, or that port is taken there: clients come to the other address.
-  }
 
   return {
     port: taken,
@@ -194,6 +198,25 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
     },
   };
+}
+
+/**
+ * Listens on both addresses of `localhost`, for some clients try ::1 first. Without IPv6 there is only one; if another
+ * process has the port of the other, it would get the requests of these clients.
+ */
+async function listenOnLocalhost(
+  port: number,
+  accept: (socket: net.Socket) => void,
+): Promise<net.Server[]> {
+  const server = await listen("127.0.0.1", port, accept);
+  try {
+    return [server, await listen("::1", (server.address() as net.AddressInfo).port, accept)];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return [server];
+    await new Promise((done) => server.close(done));
+    if (port !== 0) throw error;
+    return listenOnLocalhost(port, accept);
+  }
 }
 
 function listen(

@@ -13,6 +13,7 @@ import { LocalError, messageOf } from "./errors";
 import { isExecutable, lastLines, must, run, which } from "./exec";
 import type { Log } from "./log";
 import { cacheDir, checkout, fillAtomically, stateDir } from "./paths";
+import hashes from "./tools/hashes.json";
 
 /** A program that the environment needs, and every way to get it. */
 export interface Tool {
@@ -43,8 +44,14 @@ export interface Tool {
 export type Programs = Readonly<Record<string, string>>;
 
 const goArch = process.arch === "x64" ? "amd64" : process.arch;
-const github = (repository: string, tag: string, file: string) =>
-  `https://github.com/${repository}/releases/download/${tag}/${file}`;
+
+/** The official file for this host. `npm run hashes` fills in the hashes. */
+function official(name: keyof typeof hashes, members?: Readonly<Record<string, string>>) {
+  const files: Readonly<Record<string, Download>> = hashes[name].files;
+  const unknown = { url: `${name} for ${process.platform}-${goArch}`, hash: null };
+  const { url, hash } = files[`${process.platform}-${goArch}`] ?? unknown;
+  return { url, hash, members };
+}
 
 /** Whether a version, wherever it stands in a text, is at least the given one. */
 export function atLeast(text: string, wanted: string): boolean {
@@ -67,11 +74,18 @@ export const tools = {
     minutes: 6,
     versionArgs: ["version"],
     accepts: (text) => atLeast(text, "3.248.0"),
-    release: {
-      url: `https://get.pulumi.com/releases/sdk/pulumi-v3.259.0-linux-${process.arch}.tar.gz`,
-      checksums: github("pulumi/pulumi", "v3.259.0", "pulumi-3.259.0-checksums.txt"),
-      members: { pulumi: "pulumi/pulumi" },
-    },
+    release: official("pulumi", { pulumi: "pulumi/pulumi" }),
+  },
+  command: {
+    name: "pulumi-resource-command",
+    version: "1.2.1",
+    purpose: "is the Pulumi plugin that runs commands",
+    programs: { "pulumi-resource-command": "" },
+    module: "",
+    minutes: 0,
+    release: official("pulumi-resource-command", {
+      "pulumi-resource-command": "pulumi-resource-command",
+    }),
   },
   dockerBuild: {
     name: "pulumi-resource-docker-build",
@@ -84,15 +98,9 @@ export const tools = {
     module: "docker-build",
     ldflags: "-X github.com/pulumi/pulumi-docker-build/provider.Version=0.0.22",
     minutes: 3,
-    release: {
-      url: github(
-        "pulumi/pulumi-docker-build",
-        "v0.0.22",
-        `pulumi-resource-docker-build-v0.0.22-linux-${goArch}.tar.gz`,
-      ),
-      checksums: "https://api.github.com/repos/pulumi/pulumi-docker-build/releases/tags/v0.0.22",
-      members: { "pulumi-resource-docker-build": "pulumi-resource-docker-build" },
-    },
+    release: official("pulumi-resource-docker-build", {
+      "pulumi-resource-docker-build": "pulumi-resource-docker-build",
+    }),
   },
   yaml: {
     name: "pulumi-language-yaml",
@@ -102,15 +110,7 @@ export const tools = {
     module: "yaml",
     ldflags: "-X github.com/pulumi/pulumi-yaml/pkg/version.Version=1.32.0",
     minutes: 1,
-    release: {
-      url: github(
-        "pulumi/pulumi-yaml",
-        "v1.32.0",
-        `pulumi-language-yaml-v1.32.0-linux-${goArch}.tar.gz`,
-      ),
-      checksums: "https://api.github.com/repos/pulumi/pulumi-yaml/releases/tags/v1.32.0",
-      members: { "pulumi-language-yaml": "pulumi-language-yaml" },
-    },
+    release: official("pulumi-language-yaml", { "pulumi-language-yaml": "pulumi-language-yaml" }),
   },
   sdkgen: {
     name: "sdkgen",
@@ -133,11 +133,7 @@ export const tools = {
     minutes: 3,
     versionArgs: ["--version"],
     accepts: (text) => text.includes("v0.34.2"),
-    release: {
-      url: github("moby/buildkit", "v0.34.2", `buildkit-v0.34.2.linux-${goArch}.tar.gz`),
-      checksums: "https://api.github.com/repos/moby/buildkit/releases/tags/v0.34.2",
-      members: { buildkitd: "bin/buildkitd", buildctl: "bin/buildctl" },
-    },
+    release: official("buildkit", { buildkitd: "bin/buildkitd", buildctl: "bin/buildctl" }),
   },
   buildx: {
     name: "buildx",
@@ -155,10 +151,7 @@ export const tools = {
       "/usr/lib/docker/cli-plugins",
       "/usr/libexec/docker/cli-plugins",
     ],
-    release: {
-      url: github("docker/buildx", "v0.38.2", `buildx-v0.38.2.linux-${goArch}`),
-      checksums: github("docker/buildx", "v0.38.2", "checksums.txt"),
-    },
+    release: official("buildx"),
   },
   registry: {
     name: "registry",
@@ -170,30 +163,31 @@ export const tools = {
     minutes: 1,
     versionArgs: ["--version"],
     accepts: (text) => /\bdistribution\b/.test(text) && text.includes("v3.1.2"),
-    release: {
-      url: github("distribution/distribution", "v3.1.2", `registry_3.1.2_linux_${goArch}.tar.gz`),
-      checksums: github(
-        "distribution/distribution",
-        "v3.1.2",
-        `registry_3.1.2_linux_${goArch}.tar.gz.sha256`,
-      ),
-      members: { registry: "registry" },
-    },
+    release: official("registry", { registry: "registry" }),
   },
 } satisfies Record<string, Tool>;
 
 /** Gets a tool: an installed one, the one from an earlier run, the official download, or built here. */
 export async function ensureTool(tool: Tool, log: Log): Promise<Programs> {
+  const found = await findTool(tool, log);
+  if (typeof found !== "string") return found;
+  const directory = directoryOf(tool);
+  await build(tool, directory, found, log);
+  return programsIn(tool, directory) as Programs;
+}
+
+const directoryOf = (tool: Tool) => cacheDir("tools", `${tool.name}-${tool.version}`);
+
+/** Gets a tool without building it, or the reason why there is none. */
+export async function findTool(tool: Tool, log: Log): Promise<Programs | string> {
   const installed = await findInstalled(tool);
   if (installed) return installed;
-  const directory = cacheDir("tools", `${tool.name}-${tool.version}`);
+  const directory = directoryOf(tool);
   const cached = programsIn(tool, directory);
   if (cached) return cached;
-  const missed = tool.release
-    ? await tryDownload(tool, tool.release, directory, log)
-    : "it is part of this checkout";
-  if (missed) await build(tool, directory, missed, log);
-  return programsIn(tool, directory) as Programs;
+  if (!tool.release) return "it is part of this checkout";
+  const missed = await tryDownload(tool, tool.release, directory, log);
+  return missed ?? (programsIn(tool, directory) as Programs);
 }
 
 async function findInstalled(tool: Tool): Promise<Programs | undefined> {
@@ -233,11 +227,11 @@ async function tryDownload(
       await download(release, file);
       await unpack(tool, release, file, temporary);
     });
-    log.info(`  ✓ downloaded ${tool.name} ${tool.version}, checksum as published`);
+    log.info(`  ✓ downloaded ${tool.name} ${tool.version}, hash as in this repository`);
     return undefined;
   } catch (error) {
     if (error instanceof Unreachable) return error.message;
-    // Worth a loud line: the file is there, and is not what its makers published.
+    // Worth a loud line: the file is there, and is not the one that this repository names.
     log.info(`  ! the download of ${tool.name} is not used: ${messageOf(error)}`);
     return messageOf(error);
   }
@@ -277,8 +271,6 @@ export function goCommand(): string | undefined {
   return which("go") ?? (isExecutable(usual) ? usual : undefined);
 }
 
-let toldThatWeBuild = false;
-
 async function build(tool: Tool, directory: string, missed: string, log: Log): Promise<void> {
   const go = goCommand();
   const needed = `${tool.name} ${tool.version} is missing (it ${tool.purpose})`;
@@ -289,10 +281,7 @@ async function build(tool: Tool, directory: string, missed: string, log: Log): P
       `install Go 1.21 or newer (https://go.dev/dl), or ${tool.name} ${tool.version} itself, and run the same command again`,
     );
   }
-  if (!toldThatWeBuild) {
-    log.info(`  ! no official download (${missed}); what is missing is built here, once, with Go`);
-    toldThatWeBuild = true;
-  }
+  log.info(`  ! no official download of ${tool.name} (${missed}); building it here, once, with Go`);
   const title = `build ${tool.name} ${tool.version} (about ${tool.minutes} min on two cores)`;
   await log.step(title, (progress) =>
     fillAtomically(directory, async (temporary) => {
@@ -300,7 +289,14 @@ async function build(tool: Tool, directory: string, missed: string, log: Log): P
       const result = await run(
         go,
         [
-          ...["build", "-v", "-trimpath", "-ldflags", `-s -w ${tool.ldflags ?? ""}`],
+          ...[
+            "build",
+            "-mod=readonly",
+            "-v",
+            "-trimpath",
+            "-ldflags",
+            `-s -w ${tool.ldflags ?? ""}`,
+          ],
           ...["-o", `${temporary}/`, ...Object.values(tool.programs)],
         ],
         {

@@ -22,6 +22,10 @@ const architectureOf = (platform: string): string => platform.split("/")[1] ?? p
 export const emulatorName = (platform: string): string =>
   `qemu-${qemuNames[architectureOf(platform)] ?? architectureOf(platform)}`;
 
+/** The image that registers QEMU. It runs privileged, so a tag, which can change, is not enough; `npm run hashes` compares both. */
+export const emulatorImage =
+  "tonistiigi/binfmt:qemu-v10.2.3@sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0";
+
 /** What a person runs on a builder's machine. */
 export const emulatorCommand = (platform: string): string =>
   `docker run --privileged --rm tonistiigi/binfmt --install ${architectureOf(platform)}`;
@@ -89,7 +93,7 @@ async function register(
     );
   }
   await place.say(`registering ${name} with a privileged container of the engine ${on}`);
-  const install = ["run", "--privileged", "--rm", "tonistiigi/binfmt", "--install"];
+  const install = ["run", "--privileged", "--rm", emulatorImage, "--install"];
   const installed = await docker(
     [...engine, ...install, architectureOf(platform)],
     limits.container,

@@ -1,5 +1,6 @@
 import { type Created, forget, remembered } from "./created";
 import { docker, run } from "../command";
+import { emulatorImage } from "./emulators";
 import { inspectBuilder } from "./facts";
 
 /** An engine may have to stop a container first. Milliseconds. */
@@ -38,7 +39,7 @@ async function removeBuilder(one: Created & { kind: "builder" }): Promise<string
 }
 
 async function removeEmulator(one: Created & { kind: "emulator" }): Promise<string> {
-  const uninstall = ["run", "--privileged", "--rm", "tonistiigi/binfmt", "--uninstall", one.name];
+  const uninstall = ["run", "--privileged", "--rm", emulatorImage, "--uninstall", one.name];
   const removed = one.engine
     ? await docker([...one.engine, ...uninstall], limit)
     : await run("update-binfmts", ["--disable", one.name], limit);

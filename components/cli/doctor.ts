@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { docker, enginePlatform } from "../command";
 import { emulatorCommand } from "../builders/emulators";
 import { type BuilderFacts, inspectBuilder, manner } from "../builders/facts";
+import { printable } from "../errors";
 import { explain } from "../image/explain";
 import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
@@ -39,7 +40,10 @@ export async function doctor(
   const tell = (found: readonly Finding[]) => {
     for (const { what, fix } of found) {
       ill ||= fix !== undefined;
-      print(fix === undefined ? `ok     ${what}\n` : `wrong  ${what}\n       ${fix}\n`);
+      const shown = printable(what);
+      print(
+        fix === undefined ? `ok     ${shown}\n` : `wrong  ${shown}\n       ${printable(fix)}\n`,
+      );
     }
   };
   tell(await machine());
@@ -164,7 +168,7 @@ async function pushProbe(
   builder: string | undefined,
   logins: readonly Login[],
 ): Promise<string> {
-  const settings = useLogins(logins);
+  const settings = useLogins(logins, [repository]);
   const metadata = join(settings.env.DOCKER_CONFIG!, "metadata.json");
   const output = `type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true`;
   const args = [

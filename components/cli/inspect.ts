@@ -1,5 +1,5 @@
 import type { Access } from "../registry/client";
-import { Refusal } from "../errors";
+import { escapeControls, printable, printableLines, Refusal } from "../errors";
 import type { Held, HeldImage } from "../verification/inspect";
 
 /** What is shown, and how. */
@@ -34,7 +34,7 @@ export async function inspectImage(
     held = await inspect(reference, access);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    print(options.json ? `${JSON.stringify({ error: error.message })}\n` : `${error.message}\n`);
+    print(options.json ? json({ error: error.message }) : `${error.message}\n`);
     return 1;
   }
   const lines: Line[] = [];
@@ -42,11 +42,15 @@ export async function inspectImage(
   const { mediaType } = held;
   print(
     options.json
-      ? `${JSON.stringify({ reference: held.reference, mediaType, images: lines }, undefined, 2)}\n`
-      : `${held.reference}\n${mediaType}\n\n${table(lines)}`,
+      ? json({ reference: held.reference, mediaType, images: lines }, 2)
+      : `${held.reference}\n${printable(mediaType)}\n\n${table(lines)}`,
   );
   return lines.some(({ problem }) => problem !== undefined) ? 1 : 0;
 }
+
+/** JSON with the escapes that it leaves out. */
+const json = (value: object, indent?: number) =>
+  `${JSON.stringify(value, undefined, indent).split("\n").map(escapeControls).join("\n")}\n`;
 
 async function lineOf(
   image: HeldImage,
@@ -77,7 +81,7 @@ function table(lines: readonly Line[]): string {
       digest,
       file === undefined ? "" : `${file} (${code})`,
     ]),
-  ];
+  ].map((row) => row.map(printable));
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
   const text = rows.map((row) =>
     row
@@ -86,8 +90,8 @@ function table(lines: readonly Line[]): string {
       .trimEnd(),
   );
   const remarks = lines.flatMap(({ problem, warning }) => [
-    ...(problem === undefined ? [] : [`wrong: ${problem}`]),
-    ...(warning === undefined ? [] : [`warning: ${warning}`]),
+    ...(problem === undefined ? [] : [`wrong: ${printableLines(problem)}`]),
+    ...(warning === undefined ? [] : [`warning: ${printable(warning)}`]),
   ]);
   return [...text, ...(remarks.length === 0 ? [] : ["", ...remarks])]
     .map((row) => `${row}\n`)

@@ -2,6 +2,7 @@
 /** `npx multiarch …`: what the component knows, for a person at a terminal. Each command is a file of its own. */
 import { parseArgs } from "node:util";
 import { removeCreated } from "../builders/remove";
+import { messageOf, printable } from "../errors";
 import { doctor } from "./doctor";
 import { inspectImage } from "./inspect";
 
@@ -62,17 +63,18 @@ export async function run(args: readonly string[], print: (text: string) => void
         (words.length < command.least ? `${name} needs a reference` : undefined) ??
         (words.length > command.most ? `${name} takes no ${words[command.most]}` : undefined));
   if (wrong !== undefined) {
-    print(`multiarch: ${wrong}\n\n${usage}`);
+    print(`multiarch: ${printable(wrong)}\n\n${usage}`);
     return 2;
   }
   const { MULTIARCH_REGISTRY_USERNAME: username, MULTIARCH_REGISTRY_PASSWORD: password } =
     process.env;
+  delete process.env.MULTIARCH_REGISTRY_PASSWORD; // Commands get the logins that they need.
   const access = { username, password };
   if (name === "doctor")
     return doctor({ builder: values.builder, repository: words[0] }, access, print);
   if (name === "inspect") return inspectImage(words[0]!, { ...values }, access, print);
   const { lines, left } = await removeCreated();
-  print(lines.length === 0 ? "nothing was made here\n" : `${lines.join("\n")}\n`);
+  print(lines.length === 0 ? "nothing was made here\n" : `${lines.map(printable).join("\n")}\n`);
   return left ? 1 : 0;
 }
 
@@ -80,7 +82,7 @@ if (require.main === module) {
   const print = (text: string) => void process.stdout.write(text);
   void run(process.argv.slice(2), print)
     .catch((error: Error) => {
-      print(`multiarch: ${error.message}\n`);
+      print(`multiarch: ${messageOf(error)}\n`);
       return 1;
     })
     .then((code) => {

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { registryIn } from "../registry/reference";
 import type { Access } from "./baseImages";
 import type { DockerfileRequest } from "./dockerfile";
+import { log } from "../log";
 
 /** What is looked at in an image's Dockerfile where a build of it is due. */
 export interface DockerfileWatch {
@@ -33,8 +34,8 @@ export function watchDockerfile({ resource, ...args }: WatchArgs): DockerfileWat
   const look = async (inputs: BuildInputs) => {
     const request = { ...requestOf(inputs), ...args, access: await accessOf(inputs) };
     const { errors, warnings, notes } = await (await reader()).checkDockerfile(request);
-    for (const text of warnings) await pulumi.log.warn(text, resource);
-    for (const text of notes) await pulumi.log.info(text, resource);
+    for (const text of warnings) await log.warn(text, resource);
+    for (const text of notes) await log.info(text, resource);
     return errors;
   };
   return {
@@ -45,7 +46,7 @@ export function watchDockerfile({ resource, ...args }: WatchArgs): DockerfileWat
     async advise(inputs, platform) {
       const request = { ...requestOf(inputs), ...args, access: () => undefined };
       const advice = (await reader()).adviseDockerfile(request, platform);
-      if (advice !== undefined) await pulumi.log.info(advice, resource);
+      if (advice !== undefined) await log.info(advice, resource);
     },
   };
 }

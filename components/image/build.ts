@@ -22,6 +22,7 @@ import {
 import { join } from "./join";
 import { buildHooks } from "./preflight";
 import { type Watched, watchSources } from "./watched";
+import { log } from "../log";
 
 /** One docker-build Image for each platform, joined. */
 export function build(making: Making): Built {
@@ -50,7 +51,7 @@ function sbom(making: Making, platform: string, source: pulumi.Output<string>): 
   const { image, name, args, id, path } = making;
   const [builder, field] = builderOf(args, platform);
   // On another machine than the one that built the image, a builder of ours may not be there yet.
-  const say = (text: string) => pulumi.log.info(text, image);
+  const say = (text: string) => log.info(text, image);
   const place = { path: path(field), preview: false, say };
   const hook = `builder for the SBOM of ${id} (${platform})`;
   const hooks = beforeChange(hook, async () => void (await ensureBuilder(builder, place)), false);

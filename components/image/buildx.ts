@@ -50,7 +50,7 @@ export function buildx(
   hooks: pulumi.ResourceHookBinding = {},
 ): Buildx {
   const { username, password } = access;
-  const own = { address: args.registry!.address ?? "docker.io", username, password };
+  const own = { address: args.registry!.address!, username, password };
   const settings = { ...what, name: id, path: path("") };
   const { urn, stdout } = nodeCommand(
     name,

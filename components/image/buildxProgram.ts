@@ -6,13 +6,18 @@
  */
 import { join } from "node:path";
 import { docker, type Surroundings } from "../command";
+import { printable } from "../errors";
 import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
 import { masked } from "../registry/credentials";
 import { type DockerSettings, type Login, useLogins } from "../registry/dockerConfig";
+import { parseReference } from "../registry/reference";
 import { inspect } from "../verification/inspect";
 import type { BuildxSettings } from "./buildx";
 import { explain } from "./explain";
+
+/** The scanner that BuildKit uses if none is given. */
+const defaultScanner = "docker.io/docker/buildkit-syft-scanner";
 
 /** How long it may take, in milliseconds. */
 const limit = 60 * 60_000;
@@ -21,13 +26,19 @@ export async function main(): Promise<void> {
   const settings = JSON.parse(process.env.MULTIARCH_BUILDX!) as BuildxSettings;
   const { name, path, source, target, scan } = settings;
   const given = JSON.parse(process.env.MULTIARCH_LOGINS!) as Partial<Login>[];
+  delete process.env.MULTIARCH_LOGINS; // Commands get the logins that they need.
   const logins = given.filter(
     (login): login is Login => Boolean(login.username) && login.password !== undefined,
   );
   try {
-    if (!/@sha256:[a-f0-9]{64}$/.test(source))
-      throw new Error(`${source} names no digest, and a tag may move: write "repository@sha256:…"`);
-    const client = useLogins(logins);
+    for (const reference of [source, target ?? source]) {
+      const parsed = parseReference(reference);
+      if (!parsed.ok) throw new Error(`${reference}: ${parsed.error}`);
+      if (reference === source && parsed.reference.digest === undefined)
+        throw new Error(`${source} must include a digest, because tags can change`);
+    }
+    const generator = scan?.generator ?? defaultScanner;
+    const client = useLogins(logins, [source, target ?? source, ...(scan ? [generator] : [])]);
     try {
       // A single image stays one, where the default would put an index around it.
       const copy = ["imagetools", "create", "--progress=plain", "--prefer-index=false"];
@@ -51,9 +62,11 @@ export async function main(): Promise<void> {
     const failed = scan
       ? `${path}attestations.sbom: there is no SBOM of ${source} (${scan.platform})`
       : `${source} couldn't be copied to ${target}`;
-    const lines = [`${failed}: ${raw}`, ...(reason ? [reason] : [])];
-    const text = lines.map((line) => `${name}: ${line}\n`).join("");
-    process.stderr.write(logins.reduce(masked, text));
+    const [first = "", ...more] = `${failed}: ${raw}`.split("\n").map(printable);
+    const lines = [first, ...(reason ? [printable(reason)] : [])].map((line) => `${name}: ${line}`);
+    // What a step printed is marked, so that it cannot pass for our own lines.
+    lines.splice(1, 0, ...more.map((line) => `  | ${line}`));
+    process.stderr.write(logins.reduce(masked, lines.map((line) => `${line}\n`).join("")));
     process.exitCode = 1;
   }
 }
@@ -104,7 +117,7 @@ async function attest(
 
 /** What is said where it is the scanner that can't be pulled, which no field of the image's own build names. */
 function lacksScanner(raw: string, { path, scan }: BuildxSettings): string | undefined {
-  const image = scan?.generator ?? "docker.io/docker/buildkit-syft-scanner";
+  const image = scan?.generator ?? defaultScanner;
   if (!scan || !raw.includes(`source metadata for ${image}`)) return undefined;
   return (
     `the builder can't pull the scanner ${image}: name one in a registry that it reaches with ${path}attestations.sbomGenerator, ` +

@@ -1,3 +1,5 @@
+import { shortLines } from "../errors";
+import { shellWord } from "../quote";
 import { howToLogIn } from "../registry/kinds";
 import { registryHost } from "../registry/reference";
 
@@ -169,7 +171,7 @@ const explanations: readonly Explanation[] = [
  */
 export function explain(raw: string, place: ErrorPlace, printed = ""): string | undefined {
   // A step's own command is the user's text, and may hold any word.
-  const said = raw.replace(/process "[^\n]*" did not/g, "a process did not");
+  const said = shortLines(raw).replace(/process "[^\n]*" did not/g, "a process did not");
   const other = otherHost(said, place.registry);
   if (other !== undefined && unreachable.test(said))
     return (
@@ -179,7 +181,7 @@ export function explain(raw: string, place: ErrorPlace, printed = ""): string | 
   if (other !== undefined)
     return (
       `${other}, which a base image or a download comes from, refuses or isn't well: wait and run it again, or give credentials for it ` +
-      `(${place.path("pullCredentials")}, or \`docker login ${other}\`)`
+      `(${place.path("pullCredentials")}, or \`docker login ${shellWord(other)}\`)`
     );
   const step = stepExplanations.find(({ pattern }) => pattern.test(`${said}\n${printed}`));
   return (step ?? explanations.find(({ pattern }) => pattern.test(said)))?.say(place);
@@ -198,7 +200,7 @@ function otherHost(text: string, registry: string): string | undefined {
     );
   // A token for a push is for the image's own registry, wherever its token server is.
   if (/[?&]scope=\S*push/.test(failed ?? "")) return undefined;
-  const host = /https?:\/\/([^/\s"':]+(?::\d+)?)/.exec(failed ?? "")?.[1];
+  const host = /https?:\/\/([^/\s"':-][^/\s"':]*(?::\d+)?)/.exec(failed ?? "")?.[1];
   if (host === undefined) return undefined;
   // Docker Hub's tokens come from a host of their own.
   const answers = registryHost(host === "auth.docker.io" ? "docker.io" : host);

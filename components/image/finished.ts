@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { once } from "../nodeProgram";
 import { valueFor } from "../platform";
+import { quote } from "../quote";
 import { ecrAccess } from "../registry/ecrAccess";
+import { registryIn } from "../registry/reference";
 import { makeGate } from "../verification/gate";
 import { watchPresence } from "../verification/presence";
 import { type Built, digestOf, fromReport, imagesIn, type Making } from "./built";
@@ -40,7 +42,7 @@ export function copy(making: Making): Built {
     making,
     once(pulumi.interpolate`${repository}@${digest}`, made),
     "copyOf",
-    made.urn.apply((urn) => `pulumi up --replace '${urn}'`),
+    made.urn.apply((urn) => `pulumi up --replace ${quote(urn)}`),
   );
   for (const text of args.tags ?? []) {
     const moved = { source: built.imageUri, target: target(text) };
@@ -52,7 +54,7 @@ export function copy(making: Making): Built {
 /** Credentials for what is copied: those given for its registry, else the AWS provider's where it lies in ECR. */
 function logins({ image, args }: Making): Login[] {
   const { username, password } = ecrAccess(args.copyOf!, image);
-  const address = pulumi.output(args.copyOf!).apply((text) => text.slice(0, text.indexOf("/")));
+  const address = pulumi.output(args.copyOf!).apply((text) => registryIn(text) ?? "");
   return [{ address, username, password }, ...(args.pullCredentials ?? [])];
 }
 

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../announcement";
 import { under } from "../check";
 import { watchDockerfile } from "../dockerfile/watch";
+import { checkedAlone } from "../late";
 import { normalisePlatform } from "../platform";
 import { keepLocal } from "../outputs/local";
 import { refuse } from "../refuse";
@@ -45,6 +46,7 @@ export class Image extends pulumi.ComponentResource {
       ...plan.problems,
       ...plannedProblems(args, "", plan.platforms),
     ]);
+    args = checkedAlone(name, args, opts?.parent, imageProblems);
     const recorded = recordedArgs(args, plan);
     super("multiarch:index:Image", name, recorded, announced("image", name, recorded, opts));
     const whole = { ...args, registry: placed(args) };
@@ -52,7 +54,7 @@ export class Image extends pulumi.ComponentResource {
     const making: Making = {
       ...{ image: this, name, args: whole, plan, path, parent: opts?.parent },
       id: uniqueName(name, opts?.parent),
-      access: accessTo(whole, this),
+      access: accessTo(args, { image: this, name, path }),
       deployed: new Map(),
       dockerfile: watchDockerfile({
         ...{ resource: this, path, requiredBy: plan.requiredBy },

@@ -1,16 +1,17 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
-import { type At, Checker, type Fields, isFields, isLater, under } from "../check";
+import { type At, Checker, type Fields, isFields, under } from "../check";
 import { type Problem, show } from "../errors";
 import { normalisePlatform } from "../platform";
 import { BuildNetwork, Compression } from "./imageArgs";
 import { imageFields, originOf } from "./origin";
 import { checkOutput, checkReference, checkPlannedOutput } from "./outputProblems";
 import { checkBuilder, checkSameBuilders } from "../builders/builderProblems";
+import { shellWord } from "../quote";
 import { registryIn } from "../registry/reference";
 import { isRemoteContext } from "./gitContexts";
 import { type BuildSources, tarballProblems } from "./sources";
-import { checkPullCredentials, checkRegistry } from "./registryProblems";
+import { checkPullCredentials, checkRegistry, mismatchProblems } from "./registryProblems";
 
 /**
  * Everything wrong with the image's arguments that can be told without asking anybody. The platforms are the plan's
@@ -83,24 +84,18 @@ function checkOne(check: Checker, ref: unknown, path: string, exact: boolean): v
     check.add(
       path,
       `${show(ref)} names ${exact ? "no digest, and a tag may move" : "neither a digest nor a tag"}`,
-      `add the digest that \`docker buildx imagetools inspect ${ref}\` prints: "${ref}@sha256:…"`,
+      `add the digest that \`docker buildx imagetools inspect ${shellWord(ref)}\` prints: "${ref}@sha256:…"`,
     );
   }
 }
 
-/** Credentials are for one registry, and must not be shown to another. */
-function checkSameRegistry(check: Checker, args: Fields, at: At): void {
-  if (!isFields(args.registry) || typeof args.ref !== "string") return;
-  const address = args.registry.address ?? "docker.io";
-  if (isLater(address)) return;
-  const [named, given] = [registryIn(args.ref), registryIn(`${address as string}/any`)];
-  if (args.registry.username === undefined || named === undefined || given === undefined) return;
-  if (named === given) return;
-  check.add(
-    at("registry"),
-    `holds credentials for ${given}, and ${at("ref")} lies in ${named}`,
-    `write ${at("registry")} for the registry of ${at("ref")}, or leave it out`,
-  );
+function checkSameRegistry(check: Checker, { registry, ref }: Fields, at: At): void {
+  if (!isFields(registry) || registry.username === undefined || typeof ref !== "string") return;
+  const address = registry.address ?? "docker.io";
+  // What is no reference or no address is reported as such.
+  if (typeof address !== "string" || registryIn(ref) === undefined) return;
+  if (registryIn(`${address}/any`) === undefined) return;
+  check.problems.push(...mismatchProblems(address, ref, at));
 }
 
 function checkSource(check: Checker, args: Fields, at: At): void {

@@ -2,15 +2,19 @@ import { readFileSync } from "node:fs";
 import { isAbsolute, relative } from "node:path";
 import type * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
+import { orElse } from "../late";
 import type { Plan } from "../plan";
+import { refuse } from "../refuse";
+import type { Making } from "./built";
 import { Compression, type ImageArgs, type RegistryArgs } from "./imageArgs";
 import { isRemoteContext } from "./gitContexts";
 import { ecrAccess } from "../registry/ecrAccess";
-import { parseReference, printReference, registryIn } from "../registry/reference";
+import { isSameRegistry, parseReference, printReference } from "../registry/reference";
+import { mismatchProblems } from "./registryProblems";
 
 export function repositoryOf(args: ImageArgs): pulumi.Output<string> {
   const { address, repository } = args.registry!;
-  return pulumi.all([address ?? "docker.io", repository]).apply(([host, path]) => {
+  return pulumi.all([address!, repository]).apply(([host, path]) => {
     const parsed = parseReference(`${host}/${path}`);
     return parsed.ok ? printReference(parsed.reference) : `${host}/${path}`;
   });
@@ -24,7 +28,9 @@ export function placed(args: ImageArgs): RegistryArgs | undefined {
     return { address, repository: repositoryName, username, password };
   }
   const [source] = Object.values(args.sources ?? {});
-  if (args.registry !== undefined || source === undefined) return args.registry;
+  if (args.registry !== undefined)
+    return { ...args.registry, address: orElse(args.registry.address, "docker.io") };
+  if (source === undefined) return undefined;
   const parsed = pulumi.output(source).apply(parseReference);
   return {
     address: parsed.apply((one) => (one.ok ? one.reference.registry : "")),
@@ -32,12 +38,27 @@ export function placed(args: ImageArgs): RegistryArgs | undefined {
   };
 }
 
-/** How the image's registry is reached: one in ECR needs no credentials to be given, for the AWS provider's own are asked for them. */
-export function accessTo(args: ImageArgs, image: pulumi.Resource): RegistryAccess {
+/**
+ * The credentials for the image's registry: those given, or for ECR a token from the AWS provider.
+ * @param args as the user wrote them: without a `registry`, sources are joined in the registry of the first
+ */
+export function accessTo(
+  args: ImageArgs,
+  { image, name, path }: Pick<Making, "image" | "name" | "path">,
+): RegistryAccess {
+  const { ref, registry } = args;
+  const { address, username, password } = placed(args) ?? {};
   const [source] = Object.values(args.sources ?? {});
-  const finished = args.ref ?? (args.repository === undefined ? source : undefined);
-  if (finished === undefined || args.registry?.username !== undefined) return registryAccess(args);
-  return ecrAccess(finished, image);
+  // Sources may be in other registries than the index that joins them.
+  const joined =
+    typeof address === "string" ? `${address}/any` : pulumi.interpolate`${address}/any`;
+  const finished =
+    ref ?? (source === undefined || args.repository ? undefined : registry ? joined : source);
+  if (username === undefined && finished !== undefined) return ecrAccess(finished, image);
+  if (username === undefined || ref === undefined) return { username, password };
+  return onlyFor(address, { username, password }, ref, (given) => {
+    if (registry !== undefined) refuse(name, mismatchProblems(...given, path));
+  });
 }
 
 /** The registry of an index; none where no credentials are known, so that the provider takes Docker's stored ones. */
@@ -47,7 +68,7 @@ export function indexRegistry(
 ): pulumi.Input<dockerBuild.types.input.RegistryArgs> | undefined {
   if (args.sources === undefined) return ownRegistry(args)[0];
   if (username === undefined || password === undefined) return undefined;
-  const address = args.registry?.address ?? "docker.io";
+  const address = args.registry!.address!;
   // Not secret before it is known that there is one: a secret that is nothing is refused by providers.
   return pulumi
     .all([address, username])
@@ -62,7 +83,7 @@ export function indexRegistry(
 export function ownRegistry(args: ImageArgs): dockerBuild.types.input.RegistryArgs[] {
   const { address, username, password } = args.registry ?? {};
   if (username === undefined || password === undefined) return [];
-  return [{ address: address ?? "docker.io", username, password: pulumi.secret(password) }];
+  return [{ address: address!, username, password: pulumi.secret(password) }];
 }
 
 export function pullRegistries(args: ImageArgs): dockerBuild.types.input.RegistryArgs[] {
@@ -78,15 +99,24 @@ export interface RegistryAccess {
   readonly password?: pulumi.Input<string>;
 }
 
-function registryAccess(args: ImageArgs): RegistryAccess {
-  const { address, username, password } = args.registry ?? {};
-  if (args.ref === undefined || username === undefined) return { username, password };
-  const same = pulumi.all([args.ref, address ?? "docker.io"]).apply(([ref, host]) => {
-    const named = registryIn(ref);
-    return named !== undefined && named === registryIn(`${host}/any`);
+/**
+ * Credentials, known only once it is certain that they are for the registry of a reference.
+ * @param address of their registry; without one, they are for that of the reference
+ */
+export function onlyFor(
+  address: pulumi.Input<string> | undefined,
+  { username, password }: RegistryAccess,
+  reference: pulumi.Input<string>,
+  mismatch: (given: [address: string, reference: string]) => void,
+): RegistryAccess {
+  // A secret address makes no secret of the username.
+  const fits = pulumi.unsecret(pulumi.all([address, reference])).apply(([host, ref]) => {
+    if (!host || isSameRegistry(host, ref)) return true;
+    mismatch([host, ref]);
+    return false;
   });
   const only = (value: pulumi.Input<string> | undefined) =>
-    pulumi.all([same, value]).apply(([fits, text]) => (fits ? (text ?? "") : ""));
+    pulumi.all([value, fits]).apply(([text, same]) => (same ? (text ?? "") : ""));
   return { username: only(username), password: only(password) };
 }
 

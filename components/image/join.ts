@@ -1,6 +1,7 @@
 import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import { once } from "../nodeProgram";
+import { quote } from "../quote";
 import { scopedName } from "../scope";
 import { makeGate } from "../verification/gate";
 import { watchPresence } from "../verification/presence";
@@ -52,7 +53,7 @@ export function join(making: Making, parts: Parts): Built {
   const rebuilt = [...parts.resources, root, ...moved];
   const again = pulumi
     .all(rebuilt.map(({ urn }) => urn))
-    .apply((urns) => `pulumi up ${urns.map((urn) => `--replace '${urn}'`).join(" ")}`);
+    .apply((urns) => `pulumi up ${urns.map((urn) => `--replace ${quote(urn)}`).join(" ")}`);
   const deployed = parts.resources.length === 0 ? "" : again;
   watchPresence(making, reference, { index: again, deployed });
   const refs = plan.platforms.map((platform, at): [string, pulumi.Output<string>] => [

@@ -7,10 +7,12 @@ import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emul
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
 import { type BuilderFacts, isNative, manner } from "../builders/facts";
 import { failedStep, isStepFailure } from "../builders/history";
+import { shellWord } from "../quote";
 import { isMissing } from "../verification/presence";
 import type { Making } from "./built";
 import { type ErrorPlace, explain, withoutRecord } from "./explain";
 import { repositoryOf } from "./inputs";
+import { log } from "../log";
 
 /**
  * The hooks of one platform's image. `before` runs exactly when a build is due, in preview and in `up`; `failed`
@@ -28,7 +30,7 @@ export function buildHooks(
     const place: EnsurePlace = {
       path: builderPath,
       preview: pulumi.runtime.isDryRun(),
-      say: (text) => pulumi.log.info(text, image),
+      say: (text) => log.info(text, image),
     };
     const [facts] = await Promise.all([
       makeSure(platform, builder, place),
@@ -37,8 +39,7 @@ export function buildHooks(
     const finding = judge(facts, platform, builder, builderPath);
     if (finding.level === "error") throw new Error(finding.text);
     noteBuild(image, inBuilds(facts, platform));
-    const log = finding.level === "warn" ? pulumi.log.warn : pulumi.log.info;
-    await log(finding.text, image);
+    await log[finding.level](finding.text, image);
     if (facts.state === "ready" && !isNative(platform, facts.own))
       await dockerfile.advise(inputs, platform);
     if (!pulumi.runtime.isDryRun()) await announceFirstBuild(making, platform, inputs);
@@ -139,9 +140,9 @@ export function judge(
 
 /** What to look at where a builder at this address doesn't answer. */
 function wayTo(endpoint = ""): string {
-  const host = /^ssh:\/\/([^/:]+)/.exec(endpoint)?.[1];
+  const host = /^ssh:\/\/([^/:-][^/:]*)/.exec(endpoint)?.[1];
   if (host !== undefined)
-    return `see that \`ssh ${host} buildctl debug workers\` works without a question`;
+    return `see that \`ssh ${shellWord(host)} buildctl debug workers\` works without a question`;
   return endpoint.startsWith("tcp://")
     ? "start it, and see that both sides mean the same TLS"
     : "start it";
@@ -176,7 +177,7 @@ async function announceFirstBuild(
   const [own] = (inputs?.cacheFrom ?? []) as { registry?: { ref?: string } }[];
   const ref = own?.registry?.ref;
   if (ref === undefined || !(await settled(isMissing(ref, access)))) return;
-  await pulumi.log.info(
+  await log.info(
     `first build for ${platform}: there is no cache yet, which BuildKit reports as an ERROR and goes on`,
     image,
   );
@@ -213,10 +214,9 @@ function explained(
     const inStep = isStepFailure(raw);
     const step = inStep ? await failedStep(raw, subject, builder) : undefined;
     const sentence = explain(raw, place, step?.printed);
-    if (sentence !== undefined) await pulumi.log.error(sentence, image);
-    if (step !== undefined)
-      await pulumi.log.info(`what the step printed: \`${step.command}\``, image);
-    else if (inStep) await pulumi.log.info(withoutRecord(builder), image);
+    if (sentence !== undefined) await log.error(sentence, image);
+    if (step !== undefined) await log.info(`what the step printed: \`${step.command}\``, image);
+    else if (inStep) await log.info(withoutRecord(builder), image);
     return false;
   });
   return { onError: [hook] };

@@ -1,7 +1,7 @@
-import { type At, type Checker, type Fields, isLater, under } from "../check";
-import { show } from "../errors";
+import { type At, type Checker, type Fields, isLater, noNul, under } from "../check";
+import { type Problem, show } from "../errors";
 import { pathProblem } from "../registry/kinds";
-import { parseReference } from "../registry/reference";
+import { isSameRegistry, parseReference, registryIn } from "../registry/reference";
 
 /** Where the image lies, and who pushes it there. `placed`: somebody else says where. */
 export function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): void {
@@ -28,11 +28,33 @@ export function checkRegistry(check: Checker, args: Fields, at: At, placed: bool
 
 /** What a Repository has as outputs, other languages give one by one. */
 function checkOutputs(check: Checker, repository: Fields, at: At): void {
-  for (const field of ["repositoryUrl", "repositoryName", "arn", "username"]) {
-    check.present(repository[field], at(field), "give a Repository's");
-    check.text(repository[field], at(field), "a Repository's");
+  const url = (text: string) => parseReference(text).ok && !/[:@]/.test(text.replace(/^[^/]*/, ""));
+  const rules: Readonly<Record<string, (text: string) => boolean>> = {
+    repositoryUrl: (text) => text.includes("/") && url(text),
+    repositoryName: (text) => url(`registry.example/${text}`),
+    arn: (text) => /^arn:[a-z-]+:ecr:[a-z0-9-]+:\d{12}:repository\/[a-z0-9._/-]+$/.test(text),
+    username: () => true,
+  };
+  for (const [field, isValid] of Object.entries(rules)) {
+    const value = repository[field];
+    check.present(value, at(field), "give a Repository's");
+    if (check.text(value, at(field), "a Repository's") && !isValid(value))
+      check.add(at(field), `${show(value)} is not that of a repository`, "give a Repository's");
   }
   checkCredentials(check, repository, at);
+}
+
+/** Credentials are for one registry, and no other registry may receive them. */
+export function mismatchProblems(address: string, reference: string, at: At): Problem[] {
+  if (isSameRegistry(address, reference)) return [];
+  const [registry, ref] = [at("registry"), at("ref")];
+  return [
+    {
+      path: registry,
+      what: `contains credentials for ${show(address)}, but ${ref} is in ${show(registryIn(reference) ?? reference)}`,
+      fix: `use the address and credentials of the registry of ${ref}, or remove ${registry}`,
+    },
+  ];
 }
 
 /** Credentials for what is pulled. */
@@ -122,6 +144,8 @@ function checkCredentials(check: Checker, fields: Fields, at: At): void {
         "must be a text that isn't empty",
         `write config.requireSecret("…")`,
       );
+    } else if (fields.password.includes("\0")) {
+      check.add(at("password"), noNul, `write config.requireSecret("…")`);
     }
   }
   for (const [given, absent] of [

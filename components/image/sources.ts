@@ -123,7 +123,7 @@ interface Found {
   hidesFiles: boolean;
 }
 
-function walk({ name, root, rules }: Folder): Found {
+function walk({ name, root, rules, hashed }: Folder): Found {
   const found: Found = { files: [], facts: [], hidesFiles: false };
   /** The number of entries that are sent. */
   const visit = (folder: string, parent?: Matched): number => {
@@ -143,7 +143,7 @@ function walk({ name, root, rules }: Folder): Found {
       else if (entry.isFile()) found.files.push(path);
       else if (entry.isSymbolicLink()) {
         found.facts.push([name, path, "->", readlinkSync(full)]);
-        found.hidesFiles = hides(full) || found.hidesFiles;
+        if (!hashed.excludes(path) && hides(full)) found.hidesFiles = true;
       } else found.facts.push([name, path, "special"]);
       sent++;
     }

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { isLater } from "../check";
 import { Refusal } from "../errors";
 import { hooksSupported } from "../hooks";
+import { log } from "../log";
 import { refuse } from "../refuse";
 import type { Making } from "./built";
 import { commitOf, isRemoteContext, parseGitContext, withoutCredentials } from "./gitContexts";
@@ -65,13 +66,13 @@ async function commitsOf(
     const git = parseGitContext(location);
     if (git === undefined) {
       const text = `${path(field)}: changes to ${address} are not detected, because it is not a Git repository. To build on every update, set ${path("pull")}: true`;
-      await pulumi.log.info(text, image);
+      await log.info(text, image);
       return [];
     }
     const { commit, detail } = await commitOf(git);
     if (commit !== undefined) return [`${field} ${commit}`];
     const text = `${path(field)}: changes to ${address} are not detected in this run, because its commit could not be resolved: ${detail}`;
-    await pulumi.log.warn(text, image);
+    await log.warn(text, image);
     return undefined;
   });
   const resolved = await Promise.all(commits);

@@ -3,12 +3,15 @@ import { createReadStream, existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, pack, type Pack } from "tar-stream";
+import { eachOf } from "../registry/attempt";
 import { type Access, Registry } from "../registry/client";
 import { Refusal } from "../errors";
 import {
+  checkCount,
   type Descriptor,
   isAttestation,
   type Manifest,
+  readConfig,
   readManifest,
   spell,
 } from "../verification/inspect";
@@ -24,6 +27,8 @@ export interface ArchiveRequest {
   readonly name: string;
   /** Whether every version of `docker load` reads it, too. */
   readonly docker: boolean;
+  /** Milliseconds until it is given up. @default 6 hours */
+  readonly limit?: number;
 }
 
 /** A manifest, and how an index lists it. */
@@ -46,7 +51,7 @@ interface DockerImage {
  * @throws Refusal where the registry lacks it, or gives something else
  */
 export async function writeArchive(request: ArchiveRequest, to: Writable): Promise<void> {
-  const { reference, access, name, platform } = request;
+  const { reference, access, name, platform, limit = 6 * 60 * 60_000 } = request;
   const registry = new Registry(reference, access, { total: 30 * 60_000 });
   const whole = await readRoot(registry);
   const read = await children(registry, whole);
@@ -75,6 +80,10 @@ export async function writeArchive(request: ArchiveRequest, to: Writable): Promi
     }
     tar.finalize();
   };
+  const late = new Refusal(
+    `reading ${reference} took more than ${limit / 60_000} minutes. Run it again closer to the registry`,
+  );
+  const timer = setTimeout(() => tar.destroy(late), limit);
   // Whichever fails first ends both.
   await Promise.all([
     written,
@@ -82,7 +91,7 @@ export async function writeArchive(request: ArchiveRequest, to: Writable): Promi
       tar.destroy(error);
       throw error;
     }),
-  ]);
+  ]).finally(() => clearTimeout(timer));
 }
 
 /** What an archive holds. */
@@ -143,12 +152,21 @@ export async function idsOf(
   return [descriptor.digest, manifest.config!.digest];
 }
 
+/** All that an index lists, nested indexes included. Each digest is read once. */
 async function children(registry: Registry, { manifest }: Read): Promise<readonly Read[]> {
-  const read = (manifest.manifests ?? []).map(async (child) => {
-    const found = { descriptor: child, manifest: await readManifest(registry, child.digest) };
-    return [found, ...(await children(registry, found))];
-  });
-  return (await Promise.all(read)).flat();
+  const found: Read[] = [];
+  const known = new Map<string, Manifest>();
+  for (let level = manifest.manifests ?? []; level.length > 0;) {
+    checkCount(registry, manifest.digest, [...found, ...level]);
+    const fresh = new Set(level.map(({ digest }) => digest).filter((digest) => !known.has(digest)));
+    const read = await eachOf([...fresh], (digest) => readManifest(registry, digest));
+    for (const one of read) known.set(one.digest, one);
+    found.push(
+      ...level.map((child) => ({ descriptor: child, manifest: known.get(child.digest)! })),
+    );
+    level = read.flatMap(({ manifests = [] }) => manifests);
+  }
+  return found;
 }
 
 function imageOf(platform: string, whole: Read, read: readonly Read[]): Read {
@@ -182,18 +200,15 @@ async function dockerImages(
   images: readonly Read[],
   name: string,
 ): Promise<DockerImage[]> {
-  return Promise.all(
-    images.map(async ({ manifest }) => {
-      const config = manifest.config!.digest;
-      const { body } = await registry.get(`blobs/${config}`);
-      const { architecture, variant = "" } = JSON.parse(body.toString()) as Record<string, string>;
-      return {
-        Config: blobPath(config),
-        RepoTags: [images.length === 1 ? name : `${name}-${architecture}${variant}`],
-        Layers: manifest.layers!.map(({ digest }) => blobPath(digest)),
-      };
-    }),
-  );
+  return eachOf(images, async ({ manifest }) => {
+    const config = manifest.config!.digest;
+    const { architecture, variant } = await readConfig(registry, config);
+    return {
+      Config: blobPath(config),
+      RepoTags: [images.length === 1 ? name : `${name}-${architecture}${variant ?? ""}`],
+      Layers: manifest.layers!.map(({ digest }) => blobPath(digest)),
+    };
+  });
 }
 
 const blobPath = (digest: string): string => `blobs/${digest.replace(":", "/")}`;
@@ -208,15 +223,26 @@ async function addText(tar: Pack, name: string, content: string | Buffer): Promi
 }
 
 /** From the registry into the archive, at the archive's pace. */
-async function addBlob(tar: Pack, registry: Registry, { digest, size }: Descriptor): Promise<void> {
+async function addBlob(
+  tar: Pack,
+  registry: Registry,
+  { digest, size = 0 }: Descriptor,
+): Promise<void> {
   const hash = createHash("sha256");
+  let bytes = 0;
+  const wrongSize = () =>
+    new Refusal(
+      `${registry.host} sent ${bytes > size ? "more" : "fewer"} than the ${size} bytes that the manifest states for ${digest}. Push the image again`,
+    );
   await pipeline(
     await registry.stream(digest),
     async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
         hash.update(chunk);
+        if ((bytes += chunk.length) > size) throw wrongSize();
         yield chunk;
       }
+      if (bytes < size) throw wrongSize();
     },
     tar.entry({ ...header, name: blobPath(digest), size }) as unknown as Writable,
   );

@@ -11,6 +11,7 @@ import { normalisePlatform } from "../platform";
 import type { Access } from "../registry/client";
 import { refuse } from "../refuse";
 import { type Problem, Refusal } from "../errors";
+import { log } from "../log";
 
 /**
  * Makes sure, in every `up`, that the image is in this machine's engine and in its tarball. Both are facts of one machine, and the
@@ -27,7 +28,7 @@ export function keepLocal(making: Making, imageUri: pulumi.Output<string>): void
     .apply(async ([reference, user, secret, tag]) => {
       const given = { username: user, password: secret };
       const name = fullName(tag ?? making.name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-"));
-      const say = (text: string) => pulumi.log.info(text, image);
+      const say = (text: string) => log.info(text, image);
       const works: [string, () => Promise<void>][] = [];
       if (tarball) works.push(["tarball", () => keepTarball(tarball, reference, given, name, say)]);
       if (load) works.push(["load", () => keepLoaded(load, making, reference, given, name, say)]);
@@ -43,8 +44,7 @@ export function keepLocal(making: Making, imageUri: pulumi.Output<string>): void
       // Nobody waits for this, so it ends nothing that is under way; a logged error alone would leave the exit code at 0.
       if (!pulumi.runtime.isDryRun()) refuse(making.name, problems);
       // A preview may run elsewhere than `up`.
-      for (const problem of problems)
-        await pulumi.log.warn(`${problem.path}: ${problem.what}`, image);
+      for (const problem of problems) await log.warn(`${problem.path}: ${problem.what}`, image);
     });
   besides(kept);
 }

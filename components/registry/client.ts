@@ -2,7 +2,7 @@
  * How to talk to a registry: scheme, credentials, redirects and patience, as Docker has them. Loaded by the Pulumi program
  * itself (presence.ts), so it imports nothing but Node's built-ins and files that don't either.
  */
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,6 +46,11 @@ interface Question extends Ask {
   readonly streamed?: boolean;
 }
 
+/** As other clients (https://github.com/containers/image/blob/main/internal/iolimits/iolimits.go). */
+const mostBytes = 4 << 20;
+/** Of all answers but streams. */
+const mostBytesInAll = 32 << 20;
+
 const manifestTypes = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -74,6 +79,7 @@ export class Registry {
   readonly #connection: Connection;
   readonly #credentials: () => Promise<Credentials>;
   readonly #total: number;
+  #received = 0;
   readonly #until: number;
   #scheme: "http:" | "https:";
 
@@ -104,7 +110,7 @@ export class Registry {
   }
 
   /**
-   * The answer to `manifests/…` or `blobs/…`, up to 8 MiB. Patient: asks again where that may help, and for `wait`
+   * The answer to `manifests/…` or `blobs/…`, up to 4 MiB. Patient: asks again where that may help, and for `wait`
    * milliseconds where it isn't there yet.
    *
    * @throws Refusal where the registry can't be reached; what it answers is for the caller to judge
@@ -208,6 +214,10 @@ export class Registry {
       // A token service that is down is worth another try; whatever else it says is a no.
       if (!access_token)
         return given.status === 429 || given.status >= 500 ? given : { ...given, status: 401 };
+      if (typeof access_token !== "string" || !/^[\x21-\x7e]{1,32768}$/.test(access_token))
+        throw new Refusal(
+          `${given.url.host} sent a token that is not valid: it must be a string of at most 32 KiB without spaces. Try again later`,
+        );
       this.authorization = `Bearer ${access_token}`;
     } else if (/(?:^|,)\s*basic\b/i.test(challenge))
       this.authorization = basic(await this.#credentials());
@@ -243,7 +253,7 @@ export class Registry {
       const own = authorization && url.origin === start.origin ? { authorization } : undefined;
       const left = Math.min(this.options.request ?? 10_000, until - Date.now());
       const headers = { ...ask.headers, ...own };
-      const { answer, lift } = await this.#connection.open(url, { ...ask, headers }, left);
+      const { answer, signal, lift } = await this.#connection.open(url, { ...ask, headers }, left);
       const { statusCode: status = 0, headers: got } = answer;
       if (streamed && status === 200) {
         lift();
@@ -252,19 +262,36 @@ export class Registry {
         const stream = new BlobStream(answer, `${url.host}: ${this.name}@${blob}`, idle);
         return { status, url, headers: got, body: Buffer.alloc(0), stream };
       }
-      const chunks: Buffer[] = [];
-      let room = 8 << 20;
-      for await (const chunk of answer as AsyncIterable<Buffer>) {
-        chunks.push(chunk);
-        if ((room -= chunk.length) < 0)
-          throw new Refusal(`${url.host} sent more than 8 MiB for a manifest`);
-      }
+      const body = await this.#bodyOf(answer, url, signal);
       lift();
       if (ask.body || ![301, 302, 303, 307, 308].includes(status) || !got.location)
-        return { status, url, headers: got, body: Buffer.concat(chunks) };
-      url = new URL(got.location, url);
+        return { status, url, headers: got, body };
+      const next = attempt(() => new URL(got.location!, url));
+      if (!next) throw new Refusal(`${url.host} redirects to ${got.location}, which is not a URL`);
+      next.username = next.password = ""; // Node would send them as credentials.
+      url = next;
     }
-    throw new Refusal(`${this.host} redirects without end`);
+    throw new Refusal(`${this.host} redirects more than 5 times. Try again later`);
+  }
+
+  /** All of an answer, if it isn't too much. */
+  async #bodyOf(answer: IncomingMessage, { host }: URL, signal: AbortSignal): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const most = (limit: string) =>
+      new Refusal(`${host} sent more than ${limit} or tokens. Build and push a smaller image`);
+    try {
+      for await (const chunk of answer as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        size += chunk.length;
+        this.#received += chunk.length;
+        if (size > mostBytes) throw most("4 MiB in one answer for manifests, configurations");
+        if (this.#received > mostBytesInAll) throw most("32 MiB of manifests, configurations");
+      }
+    } catch (error) {
+      throw signal.aborted ? Object.assign(new Error(), { code: "ABORT_ERR" }) : error;
+    }
+    return Buffer.concat(chunks);
   }
 }
 

@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
-import { BlockList, isIPv6, type Socket } from "node:net";
+import { BlockList, isIPv6, type LookupFunction, type Socket } from "node:net";
 import { join } from "node:path";
 import { unescape as decode } from "node:querystring";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+import { checkedLookup, isAddress, isSameHost, mayReferTo, type Reach, reachOf } from "./address";
 import { attempt, slurp } from "./attempt";
 import { basic } from "./credentials";
 import { Refusal } from "../errors";
@@ -20,6 +21,8 @@ export interface Ask {
 /** The way to a registry and to the servers that it leads to: TLS, proxy, patience. One for each run. */
 export class Connection {
   #agent: https.Agent | undefined;
+  /** Where the registry itself is; unknown where a proxy leads to it. */
+  #own: Reach | undefined;
 
   /**
    * @param host of the registry, for messages
@@ -33,18 +36,19 @@ export class Connection {
   /**
    * One request, which must be answered in time, and answered to its end, unless `lift` is called before.
    *
-   * @throws Refusal where it would leave this machine unencrypted
+   * @throws Refusal where it would leave this machine unencrypted, or where the registry refers to a host that it may not refer to
    */
   async open(
     url: URL,
     { body, ...ask }: Ask,
     milliseconds: number,
-  ): Promise<{ answer: http.IncomingMessage; lift: () => void }> {
+  ): Promise<{ answer: http.IncomingMessage; signal: AbortSignal; lift: () => void }> {
     const secure = url.protocol === "https:";
-    if (!secure && !isLoopback(url))
+    if (!secure && !(isLoopback(url) && url.protocol === "http:"))
       throw new Refusal(
-        `${this.host} leads to ${url.origin}: refused, plain http is for loopback addresses only`,
+        `${this.host} refers to ${url.protocol}//${url.host}: refused, plain http is for loopback addresses only. Use a registry that refers to https addresses`,
       );
+    const lookup = this.lookupFor(url);
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), Math.max(1, milliseconds)).unref();
     const { signal } = limit;
@@ -58,10 +62,34 @@ export class Connection {
       const socket = proxy && (await tunnel(proxy, url, signal, agent));
       if (socket) agent = new https.Agent({ ...agent.options, keepAlive: false, socket } as object);
     }
-    const request = (secure ? https : http).request(url, { ...ask, signal, agent });
+    const request = (secure ? https : http).request(url, { ...ask, signal, agent, lookup });
     request.on("error", () => {}).end(body); // one after the answer began is met by whoever reads it
     const [answer] = (await once(request, "response")) as [http.IncomingMessage];
-    return { answer, lift: () => clearTimeout(timer) };
+    return { answer, signal, lift: () => clearTimeout(timer) };
+  }
+
+  /**
+   * The lookup for a connection, which checks the addresses that are connected to. A proxy looks names up by itself.
+   *
+   * @throws Refusal where the host is an address that the registry may not refer to
+   */
+  lookupFor({ hostname }: URL): LookupFunction {
+    const own = isSameHost(hostname, new URL(`https://${this.host}`).hostname);
+    const check = (addresses: readonly string[]) => {
+      if (own) {
+        // Public once is public for good, or an answer that changes could make it private.
+        const reach = addresses.map(reachOf).find((each) => each !== "private") ?? "private";
+        if (this.#own === undefined || this.#own === "private") this.#own = reach;
+        return;
+      }
+      const bad = addresses.find((address) => !mayReferTo(address, this.#own));
+      if (bad !== undefined)
+        throw new Refusal(
+          `${this.host} refers to ${hostname} (${bad.replace(/^\[|\]$/g, "")}), which is a loopback, link-local or private address of another host. Use a registry whose token server and storage have public addresses or its own host name`,
+        );
+    };
+    if (isAddress(hostname)) check([hostname]);
+    return checkedLookup(check);
   }
 }
 

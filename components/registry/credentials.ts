@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
+import { printable } from "../errors";
 import { parseObject, slurp } from "./attempt";
 import { ecrAddress } from "./ecr";
 import { howToLogIn } from "./kinds";
@@ -78,12 +79,15 @@ export function basic({ username = "", password }: Access): string | undefined {
     : `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
-/** A text without a password, in the clear or as HTTP's basic authentication has it. */
+/** Text without a password: as it is, as errors print it, and as in the header of HTTP's basic authentication. */
 export function masked(text: string, access: Access): string {
   const { password } = access;
   if (!password) return text;
   const encoded = basic(access)!.replace("Basic ", "");
-  return text.replaceAll(password, "***").replaceAll(encoded, "***");
+  return [password, printable(password), encoded].reduce(
+    (rest, secret) => rest.replaceAll(secret, "***"),
+    text,
+  );
 }
 
 /** Which credentials weren't enough, and what to do. */

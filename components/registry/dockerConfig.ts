@@ -1,5 +1,6 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { attempt, parseObject, slurp } from "./attempt";
@@ -28,63 +29,81 @@ process.stdin.on("data", (text) => (server += text)).on("end", () => {
 /** Variables for Docker's client, and what ends their use. */
 export interface DockerSettings {
   readonly env: NodeJS.ProcessEnv;
-  /** Leaves nothing behind. */
+  /** Removes every file. */
   close(): void;
 }
 
 /**
- * Has Docker's client use these credentials, and the user's own settings for everything else: registries, builders, contexts. What
- * it needs lies in a folder of its own; no credential is in a file or an argument, nor are those that `docker login` wrote into the
- * user's. For programs of their own: a signal ends the process, when the folder is removed.
+ * Has Docker's client use these credentials, else those that `docker login` stored, for the registries of these references and no
+ * others. Its settings are in a folder of our own, which contains the names of contexts and credential helpers: no credential,
+ * proxy or header is in a file or an argument. The folder is removed when this process ends, even if it is killed.
  */
-export function useLogins(logins: readonly Login[]): DockerSettings {
+export function useLogins(logins: readonly Login[], references: readonly string[]): DockerSettings {
   const own = resolve(dockerFolder());
   const folder = helperFolder();
   for (const name of ["cli-plugins", "contexts"]) symlinkSync(join(own, name), join(folder, name));
-  const given = Object.fromEntries(
+  const keys = references.map((reference) => credentialsKey(registryIn(reference) ?? reference));
+  const needed = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> =>
+    Object.fromEntries(entries.filter(([key]) => keys.includes(key)));
+  const given = needed(
     logins.map(({ address, username, password }) => [
       credentialsKey(registryIn(`${address}/any`) ?? address),
       { Username: username, Secret: password },
     ]),
   );
-  const { auths, ...config } = parseObject(slurp(join(own, "config.json"))) ?? {};
-  const stored = Object.entries(Object(auths) as Record<string, unknown>).flatMap(
-    ([server, entry]) => {
+  const config = parseObject(slurp(join(own, "config.json"))) ?? {};
+  const { credsStore, currentContext, cliPluginsExtraDirs } = config;
+  const stored = needed(
+    Object.entries(Object(config.auths) as Record<string, unknown>).flatMap(([server, entry]) => {
       const { username = "<token>", password, identityToken } = storedIn(entry) ?? {};
       const secret = identityToken ?? password;
       const key = credentialsKey(hostIn(server));
       return secret ? [[key, { Username: username, Secret: secret }] as const] : [];
-    },
+    }),
   );
-  const known = { ...Object.fromEntries(stored), ...given };
   const helpers = (servers: object) =>
     Object.fromEntries(Object.keys(servers).map((server) => [server, "multiarch"]));
+  const users = needed(Object.entries(Object(config.credHelpers) as object));
   // A helper that the user has comes before what lies in the file, and after what is given.
-  config.credHelpers = { ...helpers(known), ...Object(config.credHelpers), ...helpers(given) };
-  writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  const credHelpers = { ...helpers(stored), ...users, ...helpers(given) };
+  writeFileSync(
+    join(folder, "config.json"),
+    JSON.stringify({ credHelpers, credsStore, currentContext, cliPluginsExtraDirs }),
+    { mode: 0o600 },
+  );
   const { DOCKER_TLS_VERIFY, DOCKER_CERT_PATH = own } = process.env;
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const end = () => {
-    remove();
-    process.exit(130);
-  };
-  for (const signal of signals) process.once(signal, end);
   return {
     env: {
       ...process.env,
       DOCKER_CONFIG: folder,
+      TMPDIR: folder, // A buildx that loses its parent leaves its temporary files behind.
       BUILDX_CONFIG: process.env.BUILDX_CONFIG || join(own, "buildx"),
       ...(DOCKER_TLS_VERIFY && { DOCKER_CERT_PATH }),
       PATH: `${folder}${delimiter}${process.env.PATH ?? ""}`,
       MULTIARCH_NODE: process.execPath,
       MULTIARCH_HELPER: helper,
-      MULTIARCH_LOGINS: JSON.stringify(known),
+      MULTIARCH_LOGINS: JSON.stringify({ ...stored, ...given }),
     },
-    close: () => {
-      for (const signal of signals) process.off(signal, end);
-      remove();
-    },
+    close: removeAtEnd(folder),
+  };
+}
+
+/** Removes a folder when the function that it returns is called, or this process ends: even SIGKILL closes the pipe. */
+function removeAtEnd(folder: string): () => void {
+  const script = 'read -r line; rm -rf -- "$1"';
+  const remover = spawn("sh", ["-c", script, "sh", folder], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true, // A signal to this process's group does not end it.
+    cwd: "/",
+    env: { PATH: process.env.PATH },
+  });
+  remover.on("error", () => {});
+  remover.unref();
+  const pipe = remover.stdin as Socket;
+  pipe.on("error", () => {}).unref();
+  return () => {
+    rmSync(folder, { recursive: true, force: true });
+    pipe.end();
   };
 }
 

@@ -1,3 +1,4 @@
+import { shellWord } from "../quote";
 import { ecrAddress } from "./ecr";
 
 /** Registries that are known by their host, and what each asks of an address and of a login. */
@@ -15,7 +16,7 @@ interface RegistryKind {
   readonly user: string;
 }
 
-const docker = (host: string) => `docker login ${host}`;
+const docker = (host: string) => `docker login ${shellWord(host)}`;
 
 /** The first that fits. What can be told by no host of its own (Harbor, Nexus, GitLab and Artifactory at home) is in docs/registries.md. */
 const kinds: readonly RegistryKind[] = [

@@ -102,6 +102,14 @@ export function registryHost(registry: string): string {
   return dockerHubNames.has(registry) ? "registry-1.docker.io" : registry;
 }
 
+/** Whether an address and a reference name the same registry: Docker Hub has several names, and hosts are the same in any case. */
+export function isSameRegistry(address: string, reference: string): boolean {
+  const [given, named] = [`${address.replace(/^https?:\/\/|\/.*$/g, "")}/any`, reference].map(
+    (text) => registryHost(registryIn(text)?.toLowerCase() ?? ""),
+  );
+  return given !== "" && given === named;
+}
+
 /** The key under which Docker's config.json and credential helpers keep a registry's credentials. */
 export function credentialsKey(registry: string): string {
   return dockerHubNames.has(registry) ? "https://index.docker.io/v1/" : registry;

@@ -1,10 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../aws";
 import { besides } from "../hosting";
+import { checkedAlone } from "../late";
 import { refuse } from "../refuse";
 import { lifecyclePolicy, movingTags, repositoryPolicy } from "./policies";
 import type { RepositoryArgs } from "./repositoryArgs";
 import { repositoryProblems } from "./repositoryProblems";
+import { log } from "../log";
 
 export * from "./repositoryArgs";
 
@@ -34,6 +36,7 @@ export class Repository extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: RepositoryArgs = {}, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, repositoryProblems(args, ""));
+    args = checkedAlone(name, args, opts?.parent, repositoryProblems);
     super("multiarch:index:Repository", name, args, opts);
     const { url, arn } = args.existing ? found(this, args) : made(this, name, args);
     // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html#registry-auth-token
@@ -76,7 +79,7 @@ function found(component: Repository, args: RepositoryArgs): Place {
       const excluded = (filters ?? []).some(({ filter }) => covers(filter, "cache-*"));
       // What is excluded from MUTABLE_WITH_EXCLUSION is what can't be moved.
       if (mutability.startsWith("MUTABLE") !== excluded) return;
-      await pulumi.log.warn(
+      await log.warn(
         `the tags of ${name} can't be moved, so build caches can be written once and never again: ` +
           `exclude ${movingTags.join(" and ")} there, or set the image's cache.enabled to false`,
         component,

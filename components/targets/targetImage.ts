@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Checker, isFields } from "../check";
-import { show } from "../errors";
+import { type Problem, show } from "../errors";
 import { builtBy, type PlatformImage } from "../image/built";
 import { Image } from "../image/image";
 import type { RegistryArgs } from "../image/imageArgs";
-import type { RegistryAccess } from "../image/inputs";
-import { registryIn } from "../registry/reference";
+import { type RegistryAccess, onlyFor } from "../image/inputs";
+import { mismatchProblems } from "../image/registryProblems";
+import { refuse } from "../refuse";
+import { parseReference, registryIn } from "../registry/reference";
 import { type Architecture, parseArchitecture, platformOf } from "../platform";
 import { repositoryArnIn } from "../registry/ecrAccess";
 
@@ -61,6 +63,14 @@ export function imageProblem(check: Checker, args: TargetImageArgs): void {
       `write "repository@sha256:…": no tag is ever deployed`,
     );
   }
+}
+
+/** Checks what a script on a host pulls, before the script contains it. */
+export function pulledProblems(reference: string): Problem[] {
+  const parsed = parseReference(String(reference));
+  if (parsed.ok && parsed.reference.digest !== undefined) return [];
+  const what = `${show(reference)} is not a valid reference with a digest`;
+  return [{ path: "image", what, fix: `use "repository@sha256:…"` }];
 }
 
 /** Checks the architecture of a target, which is a service of AWS. */
@@ -128,7 +138,17 @@ export function targetImage(
   return {
     ref,
     repositoryArn: repositoryArn ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
-    access: registry?.username === undefined ? access : registry,
+    access:
+      registry?.username === undefined
+        ? access
+        : onlyFor(registry.address, registry, ref, ([address, reference]) =>
+            refuse(
+              name,
+              mismatchProblems(address, reference, (field) =>
+                field === "ref" && args.image ? "image" : field,
+              ),
+            ),
+          ),
     repository: pulumi.Resource.isInstance(made.repository) ? made.repository : undefined,
   };
 }

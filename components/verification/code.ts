@@ -1,11 +1,11 @@
 import { posix } from "node:path";
 import { BrokenOff } from "../registry/blob";
 import type { Registry } from "../registry/client";
-import { Refusal } from "../errors";
-import { architectureOf, describe, type Head, readHead, runs } from "./elf";
+import { printable, Refusal } from "../errors";
+import { architectureOf, describe, type Head, runs } from "./elf";
 import { type File, Files } from "./files";
 import { type HeldImage, rebuild, type RuntimeConfig } from "./inspect";
-import { Layer, type Limits, Meter, TooMuch, Unread } from "./layer";
+import { Layer, type Limits, longestPath, Meter, TooMuch, Unread } from "./layer";
 import type { Code } from "./gate";
 
 /** What was seen in the layers. */
@@ -21,6 +21,8 @@ export interface Codes {
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** As many interpreters in a row as Linux starts. */
 const mostInterpreters = 5;
+/** As many folders in PATH as are searched. */
+const mostFolders = 64;
 
 /**
  * Reads what each image starts, and whether its code is for the image's platform. What is sure to fail wherever the image runs is
@@ -46,13 +48,21 @@ export async function readCode(
   const warnings: string[] = [];
   const problems: string[] = [];
   try {
-    for (const image of images) {
+    for (const [at, image] of images.entries()) {
       meter.restart();
       const { platform, digest } = image;
       const { code, warning, problem } = await readImage(image, layerOf, without);
       if (code) codes.set(digest, { code });
-      if (warning) warnings.push(`${platform}: ${warning}`);
+      if (warning) warnings.push(printable(`${platform}: ${warning}`));
       if (problem) problems.push(`${platform}: ${problem}`);
+      // What no later image has is forgotten.
+      const later = images.slice(at + 1).flatMap((other) => other.layers);
+      for (const layer of layers.values()) {
+        layer.close();
+        if (later.some((other) => other.digest === layer.digest)) continue;
+        layers.delete(layer.digest);
+        meter.memory -= layer.memory;
+      }
     }
   } catch (error) {
     if (!(error instanceof BrokenOff || error instanceof Unread)) throw error;
@@ -60,7 +70,7 @@ export async function readCode(
   } finally {
     for (const layer of layers.values()) layer.close();
   }
-  if (problems.length > 0) throw new Refusal(problems.join("\n"));
+  if (problems.length > 0) throw new Refusal(...problems);
   return { codes, downloaded: meter.bytes, warnings };
 }
 
@@ -93,7 +103,7 @@ async function readImage(
   } catch (error) {
     if (!(error instanceof TooMuch)) throw error;
     return {
-      warning: `${words[0]} wasn't found in ${error.message}, so its code wasn't looked at; ${without}, which reads no layers`,
+      warning: `${words[0]!.slice(0, 200)} wasn't found in ${error.message}, so its code wasn't looked at; ${without}, which reads no layers`,
     };
   }
 }
@@ -137,16 +147,22 @@ class Start {
     // Before it is refused: is it what the folder that comes first in PATH holds?
     for (const place of places) {
       const exact = await this.files.find([place]);
-      if (!exact?.executable) continue;
+      if (!exact?.head) continue;
       return exact.path === seen?.path ? finding : this.#judge(word, exact, scripts);
     }
     return finding;
   }
 
   #placesOf(word: string): string[] {
-    return word.includes("/")
+    const places = word.includes("/")
       ? [posix.resolve(this.#folder, word)]
       : [...new Set(this.#path.map((folder) => posix.join(folder, word)))];
+    const longest = Math.max(...places.slice(0, mostFolders).map((place) => place.length));
+    if (longest > longestPath)
+      throw new TooMuch(`a path of ${longest} characters (Linux allows ${longestPath})`);
+    if (places.length > mostFolders)
+      throw new TooMuch(`a PATH of ${places.length} folders (at most ${mostFolders} are searched)`);
+    return places;
   }
 
   async #judge(word: string, file: File | undefined, scripts: readonly string[]): Promise<Finding> {
@@ -156,9 +172,8 @@ class Start {
       return {
         warning: `${named}${runsWhat} isn't in the image: it can't start unless a volume brings it`,
       };
-    if (!file.executable)
-      return { warning: `${named}${runsWhat} isn't executable: COPY it with --chmod=755` };
-    const head = readHead(file.head);
+    const { head } = file;
+    if (!head) return { warning: `${named}${runsWhat} isn't executable: COPY it with --chmod=755` };
     if (head.kind === "elf") return this.#compare(file, head, runsWhat);
     if (head.kind === "script") return this.#interpret(file, head, scripts);
     const what = head.name ? `is ${head.name}` : "is no program, and has no #! line";

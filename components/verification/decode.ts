@@ -5,8 +5,10 @@ import { Decompress } from "fzstd";
 export type Decoder =
   NodeJS.ReadWriteStream | ((source: AsyncIterable<Buffer>) => AsyncIterable<Buffer>);
 
-/** zstd's own limit for what nobody asked more memory for. */
-const largestWindow = 128 << 20;
+/** Bytes of memory that unpacking a frame may take. Builders use 8 MiB, and 32 MiB for their best compression. */
+const largestWindow = 32 << 20;
+/** Bytes that the decoder may move in its window for each byte that it unpacks, once it has moved 64 GiB. */
+const mostMoves = 1024;
 
 /**
  * How a layer is unpacked, told by its first bytes: media types are wrong too often. Undefined: by nothing, it is a tar.
@@ -16,42 +18,92 @@ const largestWindow = 128 << 20;
 export function decoderFor(first: Buffer): Decoder | undefined {
   const magic = first.length < 4 ? 0 : first.readUInt32LE(0);
   if ((magic & 0xffff) === 0x8b1f) return createGunzip();
-  if (magic === 0xfd2fb528 || magic >>> 4 === 0x184d2a5) {
-    checkWindow(first);
-    return unzstd;
-  }
+  if (magic === zstdMagic || magic >>> 4 === skippableMagic) return unzstd;
   if (first.subarray(257, 262).toString() === "ustar" || first.every((byte) => byte === 0))
     return undefined;
   throw new Error("it is no tar, and packed by neither gzip nor zstd");
 }
 
-/** Node 20 has no zstd. In small pieces, for a block of four bytes may stand for 128 KiB. */
+const zstdMagic = 0xfd2fb528;
+const skippableMagic = 0x184d2a5;
+const largestBlock = 128 << 10;
+
+/**
+ * Node 20 has no zstd. Block by block, because the decoder takes the memory that each frame states, and moves all of it for each block
+ * (https://www.rfc-editor.org/rfc/rfc8878#name-zstandard-frames).
+ */
 async function* unzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let ready: Buffer[] = [];
-  const zstd = new Decompress((data) =>
-    ready.push(Buffer.from(data.buffer, data.byteOffset, data.length)),
-  );
-  const take = () => {
-    const given = ready;
-    ready = [];
-    return given;
+  const ready: Buffer[] = [];
+  let unpacked = 0;
+  const zstd = new Decompress((data) => {
+    unpacked += data.length;
+    ready.push(Buffer.from(data.buffer, data.byteOffset, data.length));
+  });
+  const read = reader(source);
+  /** So many bytes, which the decoder gets too. */
+  const take = async (count: number, least = count) => {
+    const bytes = await read(count);
+    if (bytes.length < least) throw new Error("it ends early");
+    zstd.push(bytes);
+    return bytes;
   };
-  for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; at += 1024) {
-      zstd.push(chunk.subarray(at, at + 1024));
-      yield* take();
+  for (let moved = 0; ;) {
+    const start = await take(4, 0);
+    if (start.length < 4) break;
+    const magic = start.readUInt32LE();
+    if (magic >>> 4 === skippableMagic) {
+      let left = (await take(4)).readUInt32LE();
+      for (; left > 0; left -= largestBlock) await take(Math.min(left, largestBlock));
+      continue;
     }
+    const [flags = 0] = await take(1);
+    const single = (flags & 0x20) !== 0;
+    const [window = 0] = await take(single ? 0 : 1);
+    await take([0, 1, 2, 4][flags & 3]!);
+    const content = await take([single ? 1 : 0, 2, 4, 8][flags >> 6]!);
+    const base = 2 ** (10 + (window >> 3));
+    const size = single ? sizeIn(content) : base + (base / 8) * (window & 7);
+    if (size > largestWindow)
+      throw new Error(
+        `unpacking it takes ${Math.round(size / 2 ** 20)} MiB of memory, and at most ${largestWindow >> 20} MiB are used`,
+      );
+    for (let last = false; !last;) {
+      const block = (await take(3)).readUIntLE(0, 3);
+      last = (block & 1) === 1;
+      moved += size;
+      if (block >> 3 > largestBlock) throw new Error("it is not valid zstd");
+      if (moved > 2 ** 36 && moved > mostMoves * unpacked)
+        throw new Error("it has too many small blocks");
+      await take(((block >> 1) & 3) === 1 ? 1 : block >> 3);
+      yield* ready.splice(0);
+    }
+    await take(flags & 4);
   }
   zstd.push(new Uint8Array(0), true);
-  yield* take();
+  yield* ready;
 }
 
-/** https://www.rfc-editor.org/rfc/rfc8878#name-window-descriptor */
-function checkWindow(first: Buffer): void {
-  const [flags = 0, window = 0] = first.subarray(4, 6);
-  if (first.readUInt32LE(0) !== 0xfd2fb528 || flags & 0x20) return;
-  const base = 2 ** (10 + (window >> 3));
-  const size = base + (base / 8) * (window & 7);
-  if (size > largestWindow)
-    throw new Error(`unpacking it takes ${Math.round(size / 2 ** 20)} MiB of memory`);
+/** The content size of a frame (https://www.rfc-editor.org/rfc/rfc8878#name-frame_content_size). */
+function sizeIn(field: Buffer): number {
+  if (field.length === 8) return Number(field.readBigUInt64LE());
+  return field.readUIntLE(0, field.length) + (field.length === 2 ? 256 : 0);
+}
+
+/** Reads so many bytes of a source at a time. */
+function reader(source: AsyncIterable<Buffer>): (count: number) => Promise<Buffer> {
+  const chunks = source[Symbol.asyncIterator]();
+  let rest: Buffer = Buffer.alloc(0);
+  return async (count) => {
+    const parts: Buffer[] = [];
+    for (let left = count; left > 0; left -= parts.at(-1)!.length) {
+      if (rest.length === 0) {
+        const { value, done } = await chunks.next();
+        if (done) break;
+        rest = value;
+      }
+      parts.push(rest.subarray(0, left));
+      rest = rest.subarray(left);
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  };
 }

@@ -4,7 +4,7 @@ import { spellings } from "../platform";
 /** How many of a file's first bytes are looked at: as many as Linux reads of a `#!` line. */
 export const headSize = 256;
 
-/** A file that may be started, by its first bytes. */
+/** What a file is that may be started, by its first bytes. */
 export type Head =
   | {
       readonly kind: "elf";
@@ -52,10 +52,14 @@ export function readHead(head: Buffer): Head {
   if (head.toString("latin1", 0, 2) === "#!") {
     const [line = ""] = head.toString("utf8", 2).split("\n");
     const [, interpreter = "", argument = ""] = /^[ \t]*([^ \t\0]*)[ \t]*([^\0]*)/.exec(line) ?? [];
-    if (interpreter !== "") return { kind: "script", interpreter, argument: argument.trimEnd() };
+    if (interpreter !== "")
+      return { kind: "script", interpreter: copy(interpreter), argument: copy(argument.trimEnd()) };
   }
   return { kind: "other", name: formatOf(head) };
 }
+
+/** A string of its own: a part of another keeps the whole of that in memory. */
+const copy = (text: string): string => Buffer.from(text).toString();
 
 /** The architecture of an ELF file in OCI's words, or undefined. */
 export function architectureOf({

@@ -1,13 +1,13 @@
 import { posix } from "node:path";
-import { type Entry, type Layer } from "./layer";
+import type { Head } from "./elf";
+import { type Entry, type Layer, longestPath } from "./layer";
 
 /** A regular file of an image. */
 export interface File {
   /** With all links followed. */
   readonly path: string;
-  readonly executable: boolean;
-  /** The first bytes; empty where it isn't executable. */
-  readonly head: Buffer;
+  /** What it is; absent where it isn't executable. */
+  readonly head?: Head;
 }
 
 /** As many links as Linux follows. */
@@ -35,26 +35,31 @@ export class Files {
    * The file at a path. Of several paths: the first that shows up and is executable, which isn't always the first of the list,
    * for that would take reading everything.
    */
-  async find(paths: readonly string[], from = 0): Promise<File | undefined> {
+  async find(
+    paths: readonly string[],
+    from = 0,
+    links = { left: mostLinks + 4 * paths.length },
+  ): Promise<File | undefined> {
     const search = paths.length > 1;
     let alive = [...new Set(paths)];
-    let links = 0;
     for (let at = from; at < this.layers.length && alive.length > 0;) {
       const layer = this.layers[at]!;
-      const hit = await layer.read(() => firstOf(alive, (path) => look(layer, path)));
+      const near = new Set(alive.flatMap(withFolders));
+      const hit = await layer.read(() => firstOf(alive, (path) => look(layer, path)), near);
       if (!hit) {
         alive = alive.filter((path) => !layer.hides(path));
         at++;
-      } else if (hit.kind === "file" && (hit.file.executable || !search)) {
+      } else if (hit.kind === "file" && (hit.file.head || !search)) {
         return hit.file;
-      } else if (hit.kind === "hardlink") {
+      } else if (hit.kind === "hardlink" && links.left-- > 0) {
         // In this layer or beneath it, whatever lies above.
-        const file = await this.find([hit.to], at);
-        if (file && (file.executable || !search)) return { ...file, path: hit.path };
+        const file = await this.find([hit.to], at, links);
+        if (file && (file.head || !search)) return { ...file, path: hit.path };
         alive = alive.filter((path) => path !== hit.path);
       } else if (
         hit.kind === "symlink" &&
-        ++links <= mostLinks * paths.length &&
+        links.left-- > 0 &&
+        hit.to.length <= longestPath &&
         !this.#covered(hit.link, from, at)
       ) {
         alive = [...new Set(alive.map((path) => (path === hit.path ? hit.to : path)))];
@@ -71,6 +76,13 @@ export class Files {
     const newer = this.layers.slice(from, to);
     return newer.some(({ entries }) => entries.get(link)?.kind === "directory");
   }
+}
+
+/** A path, and the folders on its way. */
+function withFolders(path: string): string[] {
+  const all = [path];
+  for (let at = path; at !== "/"; all.push(at)) at = posix.dirname(at);
+  return all;
 }
 
 function firstOf<T, U>(values: readonly T[], use: (value: T) => U | undefined): U | undefined {

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Making } from "../image/built";
 import { VerifyDepth } from "../image/imageArgs";
 import { nodeCommand } from "../nodeProgram";
+import { log } from "../log";
 
 /** What the registry was seen to hold: what the verification program prints, and the gate reads. */
 export interface Report {
@@ -88,7 +89,7 @@ export function makeGate(
   const report = pulumi.unsecret(stdout).apply(parseReport);
   // What a command prints while it runs is gone from the display when it ends. A doubt stays, and so is told in every run.
   report.apply(async ({ warnings = [] }) => {
-    for (const warning of warnings) await pulumi.log.warn(`${label}: ${warning}`, image);
+    for (const warning of warnings) await log.warn(`${label}: ${warning}`, image);
   });
   return { urn, report };
 }

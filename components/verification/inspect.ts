@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { normalisePlatform } from "../platform";
-import { parseObject } from "../registry/attempt";
+import { eachOf, parseObject } from "../registry/attempt";
 import { type Access, type Options as Patience, Registry } from "../registry/client";
 import { Refusal } from "../errors";
 import { digestPattern } from "../registry/reference";
@@ -73,6 +73,10 @@ export interface Manifest {
   readonly layers?: readonly Descriptor[];
 }
 
+/** Bounds: engines take 127 layers, and the largest indexes list some 30 images. */
+export const mostChildren = 1000;
+const mostLayers = 500;
+
 /** What is to be done about an image that isn't what it says. */
 export const rebuild =
   "build it again, without a fixed --platform in FROM and from a base image that has the platform";
@@ -92,17 +96,21 @@ export async function inspect(
   const children: readonly Descriptor[] = root.manifests
     ? await flatten(registry, root)
     : [{ digest: root.digest }];
-  const wanted = children.filter(({ digest, platform }) => {
-    if (!platform || !options.platforms) return true;
-    return options.platforms.includes(spell(platform)) || options.digests?.includes(digest);
+  // The platforms under which each image is listed.
+  const wanted = new Map<string, (Platform | undefined)[]>();
+  for (const { digest, platform } of children) {
+    const asked =
+      !platform ||
+      !options.platforms ||
+      options.platforms.includes(spell(platform)) ||
+      options.digests?.includes(digest);
+    if (asked) wanted.set(digest, [...(wanted.get(digest) ?? []), platform]);
+  }
+  const read = await eachOf([...wanted], async ([digest, listed]) => {
+    const child = digest === root.digest ? root : await readManifest(registry, digest);
+    return readImage(registry, child, listed);
   });
-  const read = await Promise.all(
-    wanted.map(async ({ digest, platform }) => {
-      const child = digest === root.digest ? root : await readManifest(registry, digest);
-      return readImage(registry, child, platform);
-    }),
-  );
-  const found = read.flatMap((image) => image ?? []);
+  const found = read.flat();
   if (!root.manifests && found.length === 0)
     throw new Refusal(`${reference} is no image (${root.config?.mediaType ?? root.mediaType})`);
   // Once each, where an index lists one twice.
@@ -125,43 +133,104 @@ export function spell({ os = "", architecture = "", variant = "" }: Platform): s
 
 /** Whether an index's child is a statement about another one, and no image (https://docs.docker.com/build/metadata/attestations/attestation-storage/). */
 export const isAttestation = ({ annotations, platform }: Descriptor): boolean =>
-  Boolean(annotations?.["vnd.docker.reference.type"]) || platform?.architecture === "unknown";
+  Boolean(annotations?.[referenceType]) || platform?.architecture === "unknown";
 
-/** Images of an index: no attestations; one nested level. */
+const referenceType = "vnd.docker.reference.type";
+
+/** Images of an index: no attestations; one nested level, each index once. */
 async function flatten(
   registry: Registry,
   index: Manifest,
   nested = false,
 ): Promise<readonly Descriptor[]> {
-  const lists = (index.manifests ?? []).map(async (child) => {
-    const { mediaType = "" } = child;
-    if (isAttestation(child)) return [];
-    if (!/index|manifest\.list/.test(mediaType)) return [child];
-    if (nested) throw new Refusal(`${index.digest} nests indexes deeper than engines follow`);
-    return flatten(registry, await readManifest(registry, child.digest), true);
-  });
-  return (await Promise.all(lists)).flat();
+  const children = (index.manifests ?? []).filter((child) => !isAttestation(child));
+  const isIndex = ({ mediaType = "" }: Descriptor) => /index|manifest\.list/.test(mediaType);
+  const indexes = new Set(children.filter(isIndex).map(({ digest }) => digest));
+  if (nested && indexes.size > 0)
+    throw new Refusal(`${index.digest} nests indexes deeper than engines follow`);
+  const below = await eachOf([...indexes], async (digest) =>
+    flatten(registry, await readManifest(registry, digest), true),
+  );
+  const images = [...children.filter((child) => !isIndex(child)), ...below.flat()];
+  checkCount(registry, index.digest, images);
+  return images;
 }
 
-/** Undefined: no image. */
+/** @throws Refusal where there are more than any index lists */
+export function checkCount(registry: Registry, digest: string, children: readonly unknown[]): void {
+  if (children.length > mostChildren)
+    throw new Refusal(
+      `${registry.name}@${digest} lists ${children.length} manifests, and at most ${mostChildren} are read. Push a smaller index`,
+    );
+}
+
+/** One for each platform under which it is listed; none where it isn't an image. */
 async function readImage(
   registry: Registry,
   { config, digest, layers }: Manifest,
-  listed: Platform | undefined,
-): Promise<HeldImage | undefined> {
-  if (!config || !Array.isArray(layers) || !/image/.test(config.mediaType ?? "image"))
-    return undefined;
-  const found = await readJson(registry, "blobs", config.digest);
-  if (!found.os || !found.architecture) return undefined;
-  // Old builders wrote the variant into the list only: a config without one doesn't contradict it.
-  const platform = spell({ ...found, variant: found.variant || listed?.variant });
-  if (listed && spell(listed) !== platform)
-    throw new Refusal(
-      `${registry.name}@${digest} is listed as ${spell(listed)}, but its config says ${platform}: ${rebuild}`,
-    );
-  const blobs = [config, ...(layers as readonly Descriptor[])];
-  const size = blobs.reduce((sum, blob) => sum + (Number(blob?.size) || 0), 0);
-  return { platform, digest, size, config: found.config ?? {}, layers };
+  listed: readonly (Platform | undefined)[],
+): Promise<HeldImage[]> {
+  if (!config || !layers || !/image/.test(config.mediaType ?? "image")) return [];
+  const found = await readConfig(registry, config.digest);
+  if (!found.os || !found.architecture) return [];
+  const size = [config, ...layers].reduce((sum, blob) => sum + (blob.size ?? 0), 0);
+  return listed.map((one) => {
+    // Old builders wrote the variant into the list only: a config without one doesn't contradict it.
+    const platform = spell({ ...found, variant: found.variant || one?.variant });
+    if (one && spell(one) !== platform)
+      throw new Refusal(
+        `${registry.name}@${digest} is listed as ${spell(one)}, but its config says ${platform}: ${rebuild}`,
+      );
+    return { platform, digest, size, config: found.config, layers };
+  });
+}
+
+/** An image's configuration, checked against its digest and for the types of what is used. */
+export async function readConfig(
+  registry: Registry,
+  digest: string,
+): Promise<Platform & { readonly config: RuntimeConfig }> {
+  const { value } = await readJson(registry, "blobs", digest);
+  const { os, architecture, variant } = value;
+  const { Entrypoint, Cmd, Env, WorkingDir } = Object(value.config ?? {});
+  const isText = (one: unknown) => typeof (one ?? "") === "string";
+  const isList = (list: unknown) => !list || (Array.isArray(list) && list.every(isText));
+  const good =
+    isPlatform({ os, architecture, variant }) &&
+    [Entrypoint, Cmd].every((words) => isText(words) || isList(words)) &&
+    isList(Env) &&
+    isText(WorkingDir);
+  if (good) return { os, architecture, variant, config: { Entrypoint, Cmd, Env, WorkingDir } };
+  throw new Refusal(
+    `${registry.name}: the configuration ${digest} is not valid: platform, Entrypoint, Cmd, Env and WorkingDir must have the types of the OCI specification. Build and push the image again`,
+  );
+}
+
+/** Whether it has the form of a platform; what isn't stated may be null. */
+function isPlatform(value: unknown): value is Platform {
+  const { os, architecture, variant } = Object(value);
+  return [os, architecture, variant].every(
+    (part) => typeof (part ?? "") === "string" && /^[\w.-]{0,32}$/.test(part ?? ""),
+  );
+}
+
+/** The descriptor in a manifest's JSON; undefined where it isn't one. */
+function descriptorOf(value: unknown): Descriptor | undefined {
+  const { digest, mediaType, size, urls, platform, annotations } = Object(value);
+  const good =
+    typeof digest === "string" &&
+    digestPattern.test(digest) &&
+    (mediaType === undefined || (typeof mediaType === "string" && mediaType.length < 256)) &&
+    (size === undefined || (Number.isSafeInteger(size) && size >= 0)) &&
+    isPlatform(platform ?? {});
+  if (!good) return undefined;
+  const type: unknown = annotations?.[referenceType];
+  const { os, architecture, variant } = Object(platform ?? {});
+  return {
+    ...{ digest, mediaType, size, urls: Array.isArray(urls) ? urls.slice(0, 1) : undefined },
+    ...(platform && { platform: { architecture, os, ...(variant && { variant }) } }),
+    ...(type ? { annotations: { [referenceType]: "set" } } : {}),
+  };
 }
 
 /**
@@ -170,15 +239,30 @@ async function readImage(
  * @throws Refusal with what is wrong and what to do
  */
 export async function readManifest(registry: Registry, target: string): Promise<Manifest> {
-  const manifest = await readJson(registry, "manifests", target);
-  const { manifests, config } = manifest;
-  const named: unknown = manifests ?? [config];
-  const good =
-    Array.isArray(named) && named.every((blob) => digestPattern.test(blob?.digest ?? ""));
-  if (good && !(manifests && config)) return manifest;
-  throw new Refusal(
-    `${registry.name}: ${target} is no image or index of OCI or Docker schema 2: build and push it again`,
-  );
+  const { value, type, digest, body } = await readJson(registry, "manifests", target);
+  const { mediaType = type, manifests, config, layers } = value;
+  const listed = descriptorsOf(manifests ?? [config]);
+  const below = descriptorsOf(layers ?? []);
+  if (!listed || !below || typeof mediaType !== "string" || (manifests && config))
+    throw new Refusal(
+      `${registry.name}: ${target} is no image or index of OCI or Docker schema 2: build and push it again`,
+    );
+  if (manifests) {
+    checkCount(registry, digest, listed);
+    return { digest, mediaType, body, manifests: listed };
+  }
+  if (below.length > mostLayers)
+    throw new Refusal(
+      `${registry.name}@${digest} has ${below.length} layers, and at most ${mostLayers} are read: ${rebuild}`,
+    );
+  return { digest, mediaType, body, config: listed[0], layers: layers && below };
+}
+
+/** Undefined where one of them isn't a descriptor. */
+function descriptorsOf(list: unknown): Descriptor[] | undefined {
+  if (!Array.isArray(list)) return undefined;
+  const found = list.flatMap((value) => descriptorOf(value) ?? []);
+  return found.length === list.length ? found : undefined;
 }
 
 /** With its digest checked. */
@@ -193,6 +277,9 @@ async function readJson(registry: Registry, kind: "manifests" | "blobs", target:
   if (digest !== target && digestPattern.test(target))
     throw new Refusal(`${given} is ${digest}: its storage, or a proxy before it, is broken`);
   const value = parseObject(body);
-  if (!value) throw new Refusal(`${given} isn't JSON: is this a registry?`);
-  return kind === "blobs" ? value : { mediaType: headers["content-type"], ...value, digest, body };
+  if (!value)
+    throw new Refusal(
+      `${given} isn't JSON: is this a registry? JSON of more than 250,000 values is not read`,
+    );
+  return { value, type: headers["content-type"], digest, body };
 }

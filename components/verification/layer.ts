@@ -6,18 +6,18 @@ import { type Entry as TarEntry, extract, type Headers } from "tar-stream";
 import { BrokenOff } from "../registry/blob";
 import { Refusal } from "../errors";
 import { type Decoder, decoderFor } from "./decode";
-import { headSize } from "./elf";
+import { type Head, headSize, readHead } from "./elf";
 
 /** What lies under a path in one layer. */
 export type Entry =
-  /** The first bytes only of what may be executed. */
-  | { readonly kind: "file"; readonly executable: boolean; readonly head: Buffer }
+  /** `head` only of what may be executed. */
+  | { readonly kind: "file"; readonly head?: Head }
   | { readonly kind: "symlink" | "hardlink"; readonly to: string }
   | { readonly kind: "directory" | "other" };
 
 /** How much may be read. */
 export interface Limits {
-  /** Bytes of an image's layers. @default 2 GiB */
+  /** Bytes of an image's layers, as they are transferred. @default 2 GiB */
   readonly bytes: number;
   /** Milliseconds for everything. @default 30 minutes */
   readonly total: number;
@@ -29,11 +29,20 @@ export class Unread extends Refusal {}
 /** More than anybody wants to wait for: no fault of the image. */
 export class TooMuch extends Error {}
 
+/** What an image's layers may unpack to, however small they are: beyond that, a multiple of their size. */
+const unpackedBase = 2 ** 30;
+const unpackedRatio = 100;
+/** Memory for the names of files, in bytes: those of some 300,000. */
+const mostMemory = 64 << 20;
+
 /** Counts what is read. */
 export class Meter {
   /** Of everything. */
   bytes = 0;
+  /** Bytes of memory for what all layers remember. */
+  memory = 0;
   #since = 0;
+  #unpacked = 0;
   readonly #until: number;
 
   constructor(readonly limits: Limits) {
@@ -43,6 +52,7 @@ export class Meter {
   /** Begins the count of another image. */
   restart(): void {
     this.#since = this.bytes;
+    this.#unpacked = 0;
   }
 
   /** @throws TooMuch */
@@ -51,6 +61,23 @@ export class Meter {
     if (this.bytes - this.#since > this.limits.bytes)
       throw new TooMuch(`more than ${Math.round(this.limits.bytes / 2 ** 20)} MiB of layers`);
     this.tick();
+  }
+
+  /** @throws TooMuch */
+  unpack(bytes: number): void {
+    this.#unpacked += bytes;
+    if (this.#unpacked > unpackedBase + unpackedRatio * (this.bytes - this.#since))
+      throw new TooMuch(
+        `layers that unpack to more than 1 GiB and ${unpackedRatio} times their size`,
+      );
+    this.tick();
+  }
+
+  /** @throws TooMuch */
+  remember(bytes: number): void {
+    this.memory += bytes;
+    if (this.memory > mostMemory)
+      throw new TooMuch(`the first ${mostMemory >> 20} MiB of file names`);
   }
 
   /** @throws Refusal when time is up */
@@ -62,8 +89,14 @@ export class Meter {
   }
 }
 
-/** Entries of a layer that are remembered: more than any image has that isn't made to hurt. */
-const mostEntries = 3_000_000;
+/** The longest path that Linux takes (PATH_MAX). */
+export const longestPath = 4096;
+/** Bytes of headers before a file. Go's reader of tar, and so every engine, takes as many for one header. */
+const mostHeaders = 1 << 20;
+/** Records of a PAX header. Those of a global one are copied for each file. */
+const mostRecords = 1000;
+/** Memory that an entry takes besides its path. */
+const entrySize = 128;
 
 const opaque = ".wh..wh..opq";
 
@@ -77,6 +110,8 @@ export class Layer {
   /** Paths below which nothing of the layers beneath is left, and paths that are gone. */
   readonly #removed = new Set<string>();
   readonly #emptied = new Set<string>();
+  /** Bytes of memory for all of these. */
+  memory = 0;
   #complete = false;
   #transfer: Transfer | undefined;
 
@@ -86,17 +121,22 @@ export class Layer {
     private readonly meter: Meter,
   ) {}
 
-  /** Reads on until there is something, or to the end. */
-  async read<T>(found: () => T | undefined): Promise<T | undefined> {
+  /**
+   * Reads on until there is something, or to the end.
+   *
+   * @param found what there is by now
+   * @param near the paths on which that depends
+   */
+  async read<T>(found: () => T | undefined, near: ReadonlySet<string>): Promise<T | undefined> {
     for (let attempt = 1; ; attempt++) {
       try {
-        for (;;) {
-          const value = found();
+        for (let news = true; ;) {
+          const value = news ? found() : undefined;
           if (value !== undefined || this.#complete) return value;
           this.meter.tick();
           this.#transfer ??= await Transfer.begin(await this.open(), this.digest, this.meter);
           const entry = await this.#transfer.next();
-          if (entry) await this.#remember(entry);
+          if (entry) news = near.has(await this.#remember(entry));
           else this.#complete = true;
         }
       } catch (error) {
@@ -121,31 +161,67 @@ export class Layer {
     this.#transfer = undefined;
   }
 
-  async #remember({ headers, head }: Item): Promise<void> {
+  /** Gives the path. */
+  async #remember({ headers, head }: Item): Promise<string> {
+    const longest = Math.max(headers.name.length, headers.linkname?.length ?? 0);
+    if (longest > longestPath)
+      throw new Unread(
+        `layer ${this.digest} has a path of ${longest} characters, and Linux allows ${longestPath}: build and push it again`,
+      );
+    const records = Object.keys((headers as { pax?: object }).pax ?? {}).length;
+    if (records > mostRecords)
+      throw new Unread(
+        `layer ${this.digest} has a PAX header of ${records} records, and at most ${mostRecords} are read: build and push it again`,
+      );
     const path = posix.resolve("/", headers.name);
     const name = posix.basename(path);
-    if (name === opaque) this.#emptied.add(posix.dirname(path));
+    const folder = posix.dirname(path);
+    if (name === opaque) this.#add(this.#emptied, folder);
     else if (name.startsWith(".wh."))
-      this.#removed.add(posix.join(posix.dirname(path), name.slice(".wh.".length)));
-    else this.entries.set(path, await entryOf(headers, head));
-    if (this.entries.size > mostEntries) throw new TooMuch(`more than ${mostEntries} files`);
+      this.#add(this.#removed, posix.join(folder, name.slice(".wh.".length)));
+    else {
+      const entry = await entryOf(headers, head);
+      this.#add(this.entries, path, memoryOf(entry));
+      this.entries.set(path, entry);
+    }
+    return path;
+  }
+
+  /** Adds to a set, or counts what is about to be added to a map. */
+  #add(all: Set<string> | ReadonlyMap<string, Entry>, path: string, besides = 0): void {
+    if (all.has(path)) return;
+    const memory = entrySize + Buffer.byteLength(path) + besides;
+    this.memory += memory;
+    this.meter.remember(memory);
+    if (all instanceof Set) all.add(path);
   }
 }
+
+/** Bytes that an entry takes besides its path. */
+function memoryOf(entry: Entry): number {
+  if ("to" in entry) return 64 + Buffer.byteLength(entry.to);
+  if (entry.kind !== "file" || !entry.head) return 0;
+  const { head } = entry;
+  return head.kind === "script" ? 128 + head.interpreter.length + head.argument.length : 64;
+}
+
+const plainFile: Entry = { kind: "file" };
+const directory: Entry = { kind: "directory" };
+const other: Entry = { kind: "other" };
 
 async function entryOf(headers: Headers, head: () => Promise<Buffer>): Promise<Entry> {
   const to = headers.linkname ?? "";
   switch (headers.type) {
     case "file":
-    case "contiguous-file": {
-      const executable = ((headers.mode ?? 0) & 0o111) !== 0;
-      return { kind: "file", executable, head: executable ? await head() : Buffer.alloc(0) };
-    }
+    case "contiguous-file":
+      if (((headers.mode ?? 0) & 0o111) === 0) return plainFile;
+      return { kind: "file", head: readHead(await head()) };
     case "link":
       return { kind: "hardlink", to: posix.resolve("/", to) };
     case "symlink":
       return { kind: "symlink", to };
     default:
-      return { kind: headers.type === "directory" ? "directory" : "other" };
+      return headers.type === "directory" ? directory : other;
   }
 }
 
@@ -163,6 +239,9 @@ class Transfer {
   readonly #entries: AsyncIterator<TarEntry>;
   readonly #done: Promise<Error | null | undefined>;
   #last: TarEntry | undefined;
+  /** Bytes that were unpacked, and up to which the next file must begin. */
+  #unpacked = 0;
+  #until = mostHeaders;
 
   static async begin(blob: Readable, digest: string, meter: Meter): Promise<Transfer> {
     const chunks = blob[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -204,9 +283,21 @@ class Transfer {
       meter.add(chunk.length);
       return chunk;
     };
+    const bounded = async function* (this: Transfer, chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        meter.unpack(chunk.length);
+        this.#unpacked += chunk.length;
+        // Zeros may follow the last file.
+        if (this.#unpacked <= this.#until) yield chunk;
+        else if (!chunk.equals(Buffer.alloc(chunk.length)))
+          throw new Error("it has more than 1 MiB of headers for one file");
+      }
+    }.bind(this);
     const tar = extract({ allowUnknownFormat: true });
     this.#entries = tar[Symbol.asyncIterator]();
-    const steps = [measured, ...(decoder ? [decoder] : []), tar] as NodeJS.ReadWriteStream[];
+    const steps = [
+      ...[measured, ...(decoder ? [decoder] : []), bounded, tar],
+    ] as NodeJS.ReadWriteStream[];
     this.#done = new Promise((resolve) => void pipeline(steps, resolve));
   }
 
@@ -217,6 +308,8 @@ class Transfer {
       const { value, done } = await this.#entries.next();
       if (!done) {
         const entry = (this.#last = value);
+        const { type, size = 0 } = entry.header;
+        this.#until = this.#unpacked + (type === "directory" ? 0 : size) + mostHeaders;
         return { headers: entry.header, head: () => headOf(entry).catch(this.#fail) };
       }
     } catch (error) {

@@ -5,7 +5,7 @@
 import { VerifyDepth } from "../image/imageArgs";
 import { parseObject } from "../registry/attempt";
 import { masked } from "../registry/credentials";
-import { Refusal } from "../errors";
+import { messageOf, Refusal } from "../errors";
 import { readCode } from "./code";
 import type { Report } from "./gate";
 import { start } from "./start";
@@ -27,13 +27,14 @@ export async function main(): Promise<void> {
   const settings: Settings = parseObject(env.MULTIARCH_VERIFY ?? "") ?? {};
   const username = env.MULTIARCH_REGISTRY_USERNAME ?? "";
   const password = env.MULTIARCH_REGISTRY_PASSWORD;
+  delete env.MULTIARCH_REGISTRY_PASSWORD; // Commands get the logins that they need.
   try {
     if (typeof settings.reference !== "string" || !Array.isArray(settings.platforms))
       throw new Refusal("MULTIARCH_VERIFY must hold reference and platforms, as JSON");
     const report = await look(settings, { username, password });
     process.stdout.write(`${JSON.stringify(report)}\n`);
   } catch (error) {
-    const message = masked((error as Error).message, { username, password });
+    const message = masked(messageOf(error), { username, password });
     process.stderr.write(message.replace(/^/gm, settings.name ? `${settings.name}: ` : "") + "\n");
     process.exitCode = 1;
   }

@@ -3,6 +3,7 @@ import type { Making } from "../image/built";
 import type { RegistryAccess } from "../image/inputs";
 import { besides } from "../hosting";
 import { exists } from "../registry/client";
+import { log } from "../log";
 
 /** Asks the registry whether it lacks a reference; no answer, or an unclear one, is no "yes". */
 export function isMissing(
@@ -41,7 +42,7 @@ export function watchPresence(
       return pulumi.all([missing, reference, again]).apply(async ([gone, ref, command]) => {
         if (!gone) return;
         const mend = command === "" ? "name another image" : `\`${command}\` makes it again`;
-        await pulumi.log.warn(
+        await log.warn(
           `${ref} is no longer in the registry, and can't be pulled again: ${mend}`,
           image,
         );

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { docker, enginePlatform, type Ran } from "../command";
 import type { Access, Registry } from "../registry/client";
 import { type DockerSettings, useLogins } from "../registry/dockerConfig";
-import { Refusal } from "../errors";
+import { Refusal, shortLines } from "../errors";
 import type { HeldImage } from "./inspect";
 
 /** What is started, and how it is judged. */
@@ -33,7 +33,9 @@ export async function start(
   { username = "", password }: Access,
 ): Promise<void> {
   const [address = ""] = registry.name.split("/");
-  const settings = password ? useLogins([{ address, username, password }]) : undefined;
+  const settings = password
+    ? useLogins([{ address, username, password }], [registry.name])
+    : undefined;
   const problems: string[] = [];
   try {
     const engine = await engineOf(trial);
@@ -46,7 +48,7 @@ export async function start(
   } finally {
     settings?.close();
   }
-  if (problems.length > 0) throw new Refusal(problems.join("\n"));
+  if (problems.length > 0) throw new Refusal(...problems.flatMap((problem) => problem.split("\n")));
 }
 
 /** The platform of the engine, which runs without emulation. */
@@ -102,7 +104,8 @@ async function tryPulled(tried: Tried): Promise<string | undefined> {
   const name = `multiarch-verify-${randomBytes(6).toString("hex")}`;
   const until = Math.ceil(Date.now() / 1000) + seconds + 300;
   const options = ["--name", name, "--label", `${label}=${until}`, "--platform", platform];
-  const apart = ["--network", "none", "--log-driver", "json-file", "--log-opt", "max-size=1m"];
+  const rotation = ["--log-driver", "json-file", "--log-opt", "max-size=1m"];
+  const apart = ["--network", "none", "--pids-limit", "8192", ...rotation];
   const limit = seconds * 1000;
   try {
     const begun = await docker(
@@ -113,7 +116,7 @@ async function tryPulled(tried: Tried): Promise<string | undefined> {
     const waited = await docker(["wait", name], limit);
     if (waited.late && !command) return undefined;
     const logs = await docker(["logs", "--tail", "20", name], limits.answer);
-    const said = `${logs.stdout}${logs.stderr}`.trimEnd();
+    const said = shortLines(`${logs.stdout}${logs.stderr}`.trimEnd());
     const shown = said === "" ? ", and said nothing" : `; its last lines:\n${quote(said)}`;
     if (waited.late)
       return `${shownCommand(command)} didn't end within ${seconds} s: give it more verify.seconds, or another verify.command${shown}`;
@@ -153,7 +156,7 @@ function shownCommand(command: readonly string[] | undefined): string {
   return command ? `verify.command (${command.join(" ")})` : "the image's own command";
 }
 
-/** Marked as somebody else's words. */
+/** Marks what a container printed, so that it cannot pass for our own lines. */
 function quote(text: string): string {
-  return text.replace(/^/gm, "  | ");
+  return text.replace(/^|(?<=\n)/g, "  | ");
 }

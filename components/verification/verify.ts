@@ -60,7 +60,7 @@ export async function verify(
   const extra = held.platforms.filter((platform) => exact && !platforms.includes(platform));
   if (extra.length > 0 && problems.length === 0)
     problems.push(`${reference} holds ${extra.join(", ")}, which isn't in the plan: ${again}`);
-  if (problems.length > 0) throw new Refusal(problems.join("\n"));
+  if (problems.length > 0) throw new Refusal(...problems);
   return held;
 }
 

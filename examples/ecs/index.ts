@@ -17,4 +17,3 @@ const web = new multiarch.App("web", {
 export const imageUri = web.imageUri;
 export const url = web.url;
 export const logsCommand = web.logsCommand;
-export const shellCommand = web.shellCommand;

@@ -33,6 +33,11 @@ tellAwsChanges(
     { change: "the user", to: { target: { user: "0" } }, line: released },
     { change: "memory", to: { target: { memory: 128 } }, line: released },
     {
+      change: "what the container may do",
+      to: { target: { noNewPrivileges: true, pidsLimit: 500 } },
+      line: released,
+    },
+    {
       change: "a volume",
       to: { target: { volumes: [{ source: "data", target: "/data" }] } },
       line: released,

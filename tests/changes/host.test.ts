@@ -123,6 +123,11 @@ tellChanges(() => app.project, set, [
     line: swapped,
   },
   { change: "memory", to: { host: { memory: 128 } }, line: swapped },
+  {
+    change: "what the container may do",
+    to: { host: { noNewPrivileges: true, pidsLimit: 500 } },
+    line: swapped,
+  },
   { change: "processors", to: { host: { cpus: 0.5 } }, line: swapped },
   { change: "the command", to: { host: { command: ["/serve.sh", "loud"] } }, line: swapped },
   {

@@ -18,7 +18,12 @@ const circular: Record<string, unknown> = {};
 circular.self = circular;
 const outputs = {
   repositoryUrl: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web",
-  ...{ repositoryName: "web", arn: "arn:aws:ecr:…", username: "AWS", password: "token" },
+  ...{
+    repositoryName: "web",
+    arn: "arn:aws:ecr:eu-west-1:123456789012:repository/web",
+    username: "AWS",
+    password: "token",
+  },
 };
 
 type Change = Record<string, unknown>;
@@ -326,7 +331,7 @@ it.each([
   [
     "is a secret, which isn't shown",
     { copyOf: pulumi.secret("canary") },
-    "image.copyOf: is a secret that this field doesn't take as it is; look",
+    "image.copyOf: is not valid (value hidden because it is secret); check the value",
   ],
 ])("what is known later and %s gives the same error then", async (_, change, start) => {
   const args = { ...good, image: { registry: good.image.registry, ...change } };

@@ -8,6 +8,7 @@ import { register, type Registered, valueOf, verified } from "./mocks";
 
 const repository = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web";
 const digest = `sha256:${"a".repeat(64)}`;
+const instances = "arn:aws:ec2:eu-west-1:123456789012:instance/*";
 const secretArn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token-AbCdEf";
 
 function answer({ token, inputs }: pulumi.runtime.MockCallArgs): Record<string, unknown> {
@@ -44,7 +45,7 @@ async function make(args: Partial<Ec2TargetArgs> = {}, opts: pulumi.ComponentRes
       resource.name.endsWith("-verified")
         ? verified(resource, repository, digest)
         : {
-            arn: `arn:${resource.name}`,
+            arn: `arn:aws:logs:eu-west-1:123456789012:${resource.name}`,
             name: resource.inputs.name ?? `${resource.name}-1`,
             publicIp: "192.0.2.1",
             allocationId: "eipalloc-1",
@@ -71,6 +72,12 @@ const commandsOf = (made: Awaited<ReturnType<typeof make>>) =>
   (made.of("ssm/association:Association", "web-release").parameters as { commands: string })
     .commands;
 
+/** The texts that the commands carry in base64. */
+const scriptsIn = (commands: string) =>
+  [...commands.matchAll(/printf %s '([A-Za-z0-9+/=]+)' \| base64 -d/g)]
+    .map(([, text]) => Buffer.from(text!, "base64").toString())
+    .join("\n");
+
 it("without a port makes an instance, its role, profile, group, logs and release, and nothing else", async () => {
   const { all, target } = await make();
   expect(listed(all)).toEqual([
@@ -80,7 +87,6 @@ it("without a port makes an instance, its role, profile, group, logs and release
     "LogGroup web",
     "Role web",
     "RolePolicy web",
-    "RolePolicyAttachment web-ssm",
     "SecurityGroup web-instances",
     "SecurityGroupEgressRule web-instances-out",
   ]);
@@ -119,7 +125,7 @@ it("a newer AMI replaces nothing, the user's own does; each is of the type's arc
   ]);
 });
 
-it("the role may pull from this one repository, log to this one group and read the secrets named", async () => {
+it("the role may pull from this one repository, log to this one group, read the secrets named and be managed by SSM, and nothing else", async () => {
   const made = await make({ secrets: { TOKEN: secretArn } });
   expect(statements(made.of("iam/rolePolicy:RolePolicy", "web").policy)).toEqual([
     { Effect: "Allow", Action: ["ecr:GetAuthorizationToken"], Resource: ["*"] },
@@ -135,10 +141,93 @@ it("the role may pull from this one repository, log to this one group and read t
     {
       Effect: "Allow",
       Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
-      Resource: ["arn:web:*"],
+      Resource: ["arn:aws:logs:eu-west-1:123456789012:web:*"],
     },
     { Effect: "Allow", Action: ["secretsmanager:GetSecretValue"], Resource: [secretArn] },
+    {
+      Effect: "Allow",
+      Action: ["ssm:UpdateInstanceInformation", "ssm:ListInstanceAssociations"],
+      Resource: [instances],
+    },
+    {
+      Effect: "Allow",
+      Action: ["ssm:UpdateInstanceAssociationStatus"],
+      Resource: [instances, "arn:aws:ssm:eu-west-1:123456789012:association/*"],
+    },
+    {
+      Effect: "Allow",
+      Action: ["ssm:GetDocument"],
+      Resource: ["arn:aws:ssm:eu-west-1:*:document/AWS-RunShellScript"],
+    },
+    {
+      Effect: "Allow",
+      Action: [
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+      ],
+      Resource: ["*"],
+    },
+    {
+      Effect: "Allow",
+      Action: [
+        "ec2messages:AcknowledgeMessage",
+        "ec2messages:DeleteMessage",
+        "ec2messages:FailMessage",
+        "ec2messages:GetEndpoint",
+        "ec2messages:GetMessages",
+        "ec2messages:SendReply",
+      ],
+      Resource: ["*"],
+    },
   ]);
+  expect(made.of("iam/rolePolicy:RolePolicy", "web").policy).not.toContain("ssm:GetParameter");
+});
+
+it("the role may read the parameters named, and no others", async () => {
+  const parameter = "arn:aws:ssm:eu-west-1:123456789012:parameter/web/token";
+  const made = await make({ secrets: { TOKEN: parameter } });
+  const all = statements(made.of("iam/rolePolicy:RolePolicy", "web").policy);
+  expect(all.filter((one) => JSON.stringify(one).includes("Parameter"))).toEqual([
+    { Effect: "Allow", Action: ["ssm:GetParameter"], Resource: [parameter] },
+  ]);
+});
+
+it("the role trusts EC2 without a condition, for AWS documents none for instance profiles", async () => {
+  const made = await make();
+  expect(statements(made.of("iam/role:Role", "web").assumeRolePolicy)).toEqual([
+    { Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" },
+  ]);
+});
+
+it("container hardening reaches the release in the words of docker", async () => {
+  const made = await make({
+    readOnlyRootFilesystem: pulumi.output(true),
+    tmpfs: [{ target: "/tmp", size: pulumi.output(64) }],
+    capabilities: { add: ["NET_RAW"], drop: [pulumi.output("ALL")] },
+    ...{ noNewPrivileges: true, pidsLimit: 200, init: false },
+  });
+  const texts = scriptsIn(commandsOf(made));
+  expect(texts).toContain(
+    `'--init=false' '--label' 'multiarch.app=project/stack/web' '--label' 'multiarch.resource=project/stack/web'`,
+  );
+  expect(texts).toContain(
+    `'--read-only' '--mount' 'type=tmpfs,target=/tmp,tmpfs-size=64m' '--cap-drop' 'ALL' '--cap-add' 'NET_RAW' '--security-opt' 'no-new-privileges' '--pids-limit' '200'`,
+  );
+});
+
+it("container hardening that turns out wrong is shown on the instance, and nothing is released", async () => {
+  const made = await make({
+    pidsLimit: pulumi.output(0),
+    noNewPrivileges: pulumi.output("yes" as never),
+  });
+  const texts = scriptsIn(commandsOf(made));
+  expect(texts).toContain(
+    "web: pidsLimit: must be a whole number of processes from 1 to 4194304, got 0",
+  );
+  expect(texts).toContain('web: noNewPrivileges: must be true or false, got "yes"');
+  expect(texts).not.toContain("--security-opt");
 });
 
 it("lets nobody in unless asked, opens no SSH, and gives one instance an address that stays", async () => {

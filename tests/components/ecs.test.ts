@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { EcsTarget, type EcsTargetArgs } from "../../components/targets/ecs/ecs";
+import { ecsProblems, EcsTarget, type EcsTargetArgs } from "../../components/targets/ecs/ecs";
 import { register, type Registered, valueOf, verified } from "./mocks";
 
 // Mocks prove what the providers are given. That ECS then runs it is for tests/engine/ecs.test.ts.
 
 const repository = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web";
 const repositoryArn = "arn:aws:ecr:eu-west-1:123456789012:repository/team/web";
+const logGroup = "arn:aws:logs:eu-west-1:123456789012:log-group:";
 const digest = `sha256:${"a".repeat(64)}`;
 const secretOf = (name: string) =>
   `arn:aws:secretsmanager:eu-west-1:123456789012:secret:${name}-AbCdEf`;
@@ -14,7 +15,7 @@ function provider({ type, name, inputs }: Registered): Record<string, unknown> {
   if (name.endsWith("-verified")) return verified({ type, name, inputs }, repository, digest);
   const arn = `arn:${type.split(":")[2]}/${name}`;
   return {
-    arn,
+    arn: type.endsWith("LogGroup") ? `${logGroup}${name}` : arn,
     name: inputs.name ?? `${name}-1`,
     dnsName: `${name}.example`,
     cluster: inputs.cluster,
@@ -95,7 +96,6 @@ it("makes a cluster, a service, its revision, roles, logs and a security group, 
     "aws:iam/role:Role web-execution",
     "aws:iam/role:Role web-task",
     "aws:iam/rolePolicy:RolePolicy web-execution",
-    "aws:iam/rolePolicy:RolePolicy web-shell",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule web-tasks-out",
   ]);
 });
@@ -189,7 +189,7 @@ it("the execution role may pull from this one repository, write to this one log 
     {
       Effect: "Allow",
       Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
-      Resource: ["arn:LogGroup/web:*"],
+      Resource: [`${logGroup}web:*`],
     },
     { Effect: "Allow", Action: ["secretsmanager:GetSecretValue"], Resource: [secretOf("token")] },
     {
@@ -204,22 +204,124 @@ it("the execution role may pull from this one repository, write to this one log 
   ]);
 });
 
-it("the app's role may open a shell's channels and no more, and not even that where shells are off", async () => {
-  const made = await make();
-  expect(
-    policyOf(made, "web-shell")
-      .Statement.map(({ Action }) => Action)
-      .flat(),
-  ).toEqual([
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:CreateDataChannel",
-    "ssmmessages:OpenControlChannel",
-    "ssmmessages:OpenDataChannel",
+it("ECS Exec is off unless it is requested, and then the app's role may use its message channels and nothing else", async () => {
+  for (const made of [await make(), await make({ executeCommand: false })]) {
+    expect(listed(made.all)).not.toContain("aws:iam/rolePolicy:RolePolicy web-shell");
+    expect(made.of("ecs/service:Service", "web").enableExecuteCommand).toBe(false);
+    expect(await valueOf(made.target.shellCommand)).toBe("");
+  }
+  const made = await make({ executeCommand: true });
+  expect(made.of("ecs/service:Service", "web").enableExecuteCommand).toBe(true);
+  expect(policyOf(made, "web-shell").Statement).toEqual([
+    {
+      Effect: "Allow",
+      Action: [
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+      ],
+      Resource: ["*"],
+    },
   ]);
-  const without = await make({ executeCommand: false });
-  expect(listed(without.all)).not.toContain("aws:iam/rolePolicy:RolePolicy web-shell");
-  expect(without.of("ecs/service:Service", "web").enableExecuteCommand).toBe(false);
-  expect(await valueOf(without.target.shellCommand)).toBe("");
+});
+
+it("only ECS acting for this account and region may assume the app's role; the execution role has no condition, for AWS documents none", async () => {
+  const made = await make();
+  const trusted = (name: string) =>
+    (
+      JSON.parse(made.of("iam/role:Role", name).assumeRolePolicy as string) as {
+        Statement: unknown;
+      }
+    ).Statement;
+  const statement = {
+    Effect: "Allow",
+    Principal: { Service: "ecs-tasks.amazonaws.com" },
+    Action: "sts:AssumeRole",
+  };
+  expect(trusted("web-task")).toEqual([
+    {
+      ...statement,
+      Condition: {
+        ArnLike: { "aws:SourceArn": "arn:aws:ecs:eu-west-1:123456789012:*" },
+        StringEquals: { "aws:SourceAccount": "123456789012" },
+      },
+    },
+  ]);
+  expect(trusted("web-execution")).toEqual([statement]);
+});
+
+describe("container hardening", () => {
+  const onInstances = {
+    launchType: "EC2",
+    clusterArn: "arn:aws:ecs:eu-west-1:123456789012:cluster/mine",
+  } as const;
+  const later = <T>(value: T) => pulumi.output(value);
+
+  it("is written as the container definition's own properties, known early or late", async () => {
+    for (const known of [<T>(value: T) => value, later]) {
+      const made = await make({
+        ...onInstances,
+        readOnlyRootFilesystem: known(true),
+        tmpfs: [{ target: known("/tmp"), size: known(64) }],
+        capabilities: { add: [known("NET_BIND_SERVICE")], drop: [known("ALL")] },
+        noNewPrivileges: known(true),
+        init: known(false),
+      });
+      expect(containers(made)[0]).toMatchObject({
+        readonlyRootFilesystem: true,
+        dockerSecurityOptions: ["no-new-privileges"],
+        linuxParameters: {
+          initProcessEnabled: false,
+          capabilities: { add: ["NET_BIND_SERVICE"], drop: ["ALL"] },
+          tmpfs: [{ containerPath: "/tmp", size: 64 }],
+        },
+      });
+    }
+  });
+
+  it("on Fargate passes on what Fargate supports", async () => {
+    const made = await make({
+      readOnlyRootFilesystem: true,
+      capabilities: { add: ["SYS_PTRACE"], drop: ["NET_RAW"] },
+      noNewPrivileges: false,
+      tmpfs: [{ target: "/tmp", size: 64 }],
+    });
+    expect(containers(made)[0]).toMatchObject({
+      readonlyRootFilesystem: true,
+      linuxParameters: {
+        initProcessEnabled: true,
+        capabilities: { add: ["SYS_PTRACE"], drop: ["NET_RAW"] },
+        tmpfs: [{ containerPath: "/tmp", size: 64 }],
+      },
+    });
+    expect(containers(made)[0]).not.toHaveProperty("dockerSecurityOptions");
+  });
+
+  it("that comes to nothing later leaves the defaults", async () => {
+    const nothing = pulumi.output(undefined) as unknown as pulumi.Output<boolean>;
+    const made = await make({ init: nothing, noNewPrivileges: nothing, tmpfs: [] });
+    expect(containers(made)[0].linuxParameters).toEqual({ initProcessEnabled: true });
+    expect(containers(made)[0]).not.toHaveProperty("dockerSecurityOptions");
+  });
+
+  it.each([
+    [{ noNewPrivileges: true }, "ecs.noNewPrivileges: is not supported on Fargate"],
+    [
+      { capabilities: { add: ["NET_ADMIN"] } },
+      `ecs.capabilities.add[0]: "NET_ADMIN" can't be added on Fargate`,
+    ],
+    [{ pidsLimit: 100 }, "ecs.pidsLimit: is not supported by ECS"],
+    [{ ...onInstances, pidsLimit: 100 }, "ecs.pidsLimit: is not supported by ECS"],
+    [{ pidsLimit: later(100) }, "ecs.pidsLimit: is not supported by ECS"],
+    [
+      { executeCommand: true, readOnlyRootFilesystem: true },
+      "ecs.executeCommand: can't be combined with ecs.readOnlyRootFilesystem",
+    ],
+  ])("%j is rejected with the reason", (args, expected) => {
+    const problems = ecsProblems(args, "ecs").map(({ path, what }) => `${path}: ${what}`);
+    expect(problems).toEqual([expect.stringContaining(expected)]);
+  });
 });
 
 it("the service rolls back what doesn't get healthy, waits for it, and depends on the policies", async () => {
@@ -238,7 +340,7 @@ it("the service rolls back what doesn't get healthy, waits for it, and depends o
     deploymentMinimumHealthyPercent: 100,
     deploymentMaximumPercent: 200,
     waitForSteadyState: true,
-    enableExecuteCommand: true,
+    enableExecuteCommand: false,
     propagateTags: "SERVICE",
   });
   const options = made.options["aws:ecs/service:Service web"]!;
@@ -246,7 +348,7 @@ it("the service rolls back what doesn't get healthy, waits for it, and depends o
   const urns = await Promise.all(
     (options.dependsOn as pulumi.Resource[]).map(({ urn }) => valueOf(urn)),
   );
-  expect(urns.map((urn) => urn.split("::").at(-1))).toEqual(["web-execution", "web-shell"]);
+  expect(urns.map((urn) => urn.split("::").at(-1))).toEqual(["web-execution"]);
   expect(made.options["aws:ecs/taskDefinition:TaskDefinition web"]).toMatchObject({
     retainOnDelete: true,
     protect: false,
@@ -352,7 +454,7 @@ it("a token of the registry is nowhere in what is recorded", async () => {
 });
 
 it("outputs name the exact commands", async () => {
-  const { target } = await make();
+  const { target } = await make({ executeCommand: true });
   expect(await valueOf(target.logsCommand)).toBe("aws logs tail web-1 --follow --region eu-west-1");
   expect(await valueOf(target.shellCommand)).toBe(
     `aws ecs execute-command --region eu-west-1 --cluster arn:Cluster/web --task "$(aws ecs list-tasks --region eu-west-1 --cluster arn:Cluster/web --service-name web-1 --query 'taskArns[0]' --output text)" --container web --interactive --command /bin/sh`,
@@ -370,7 +472,11 @@ const bad: [string, Record<string, unknown>, string][] = [
   ],
   ["a launch type that isn't one", { launchType: "EXTERNAL" }, `launchType: is "EXTERNAL"`],
   ["EC2 without a cluster", { launchType: "EC2" }, "clusterArn: is missing"],
-  ["spot on EC2", { launchType: "EC2", clusterArn: "arn:c", spot: true }, "spot: is for Fargate"],
+  [
+    "spot on EC2",
+    { launchType: "EC2", clusterArn: "arn:aws:ecs:eu-west-1:123456789012:cluster/c", spot: true },
+    "spot: is for Fargate",
+  ],
   ["cpu as a text", { cpu: "256" }, "cpu: must be a whole number of CPU units"],
   ["no memory", { memory: 0 }, "memory: must be a whole number of MiB"],
   ["a negative count", { desiredCount: -1 }, "desiredCount: must be a whole number of tasks"],

@@ -146,11 +146,38 @@ it("refuses what is wrong with one error that has a line for each, before any re
   expect(registered).toEqual([]);
 });
 
+it("hides the value of a secret that a field does not accept", async () => {
+  const { release } = await make({
+    restart: pulumi.secret("hunter2" as "always"),
+    health: { seconds: 1 },
+  });
+  const { value } = release.inputs.stdin as { value: string };
+  expect(value).toContain("web: restart: is not valid (value hidden because it is secret)");
+  expect(value).not.toContain("hunter2");
+});
+
 it("has the script refuse what turned out wrong only when it was known", async () => {
   const { release } = await make({ ports: [{ container: pulumi.output(70_000) }] });
   expect(release.inputs.stdin).toContain(
-    "problems='web: ports[0].container: must be a whole number from 1 to 65535, got 70000; ",
+    "printf '%s\\n' 'web: ports[0].container: must be a whole number from 1 to 65535, got 70000; ",
   );
+});
+
+it("has the script refuse container hardening that turned out wrong, and one that is secret", async () => {
+  const { release } = await make({
+    ...{ noNewPrivileges: pulumi.output("yes" as never), init: pulumi.output(null as never) },
+    tmpfs: [{ target: pulumi.output("tmp"), size: 64 }],
+    capabilities: { drop: [pulumi.output("NET_RAWW")] },
+  });
+  expect(release.inputs.stdin).toContain('web: noNewPrivileges: must be true or false, got "yes"');
+  expect(release.inputs.stdin).toContain("web: tmpfs[0].target: must be an absolute path");
+  expect(release.inputs.stdin).toContain(
+    'web: capabilities.drop[0]: "NET_RAWW" is not a valid capability',
+  );
+  expect(release.inputs.stdin).not.toContain("--cap-drop");
+  const secret = await make({ tmpfs: [{ target: pulumi.secret("/canary"), size: 64 }] });
+  expect(JSON.stringify(secret.release.inputs.stdin)).toContain("web: tmpfs: is secret");
+  expect(JSON.stringify(secret.release.inputs.stdin)).not.toContain("canary");
 });
 
 it("two targets of one name in one program are refused: each would replace the other's container", async () => {

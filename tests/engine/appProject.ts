@@ -159,9 +159,9 @@ export function docker(env: Record<string, string>, ...args: string[]): string {
   }).trim();
 }
 
-/** A request to the registry behind every front. */
+/** A request to the registry, past the front of a test. */
 export async function registry(method: string, path: string, accept = manifestTypes) {
-  const response = await fetch(`http://${environment().registry.upstream}/v2/${path}`, {
+  const response = await fetch(`http://${environment().registry.address}/v2/${path}`, {
     method,
     headers: { accept },
   });

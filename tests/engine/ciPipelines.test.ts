@@ -131,8 +131,10 @@ describe.each(pipelines)("examples/ci/%s/%s", (provider, file) => {
   });
 });
 
-describe("this project's own workflow", () => {
-  const file = ".github/workflows/ci.yml";
+describe.each([
+  [".github/workflows/ci.yml", ["npm test", "npm start", "npm run down"]],
+  [".github/workflows/hashes.yml", ["npm ci --ignore-scripts", "npm run hashes", undefined]],
+])("this project's own workflow %s", (file, commands) => {
   const text = fs.readFileSync(path.resolve(__dirname, "../..", file), "utf8");
   const pipeline = read(text);
   const scripts = Object.values(pipeline.jobs).flatMap(scriptsOf);
@@ -143,13 +145,13 @@ describe("this project's own workflow", () => {
       expect(await run(linters.shellcheck, { input })).toMatchObject({ code: 0, output: "" });
     const copy = write(`own/${file}`, text);
     expect(await run([...linters.zizmor, copy])).toMatchObject({ code: 0 });
-    write(`own/${file}`, text.replace("pull_request:", "pull_request_target:"));
+    write(`own/${file}`, text.replace(/pull_request:|workflow_dispatch:/, "pull_request_target:"));
     expect((await run([...linters.zizmor, copy])).output).toContain("dangerous-triggers");
   });
 
-  it("runs the two commands that a newcomer types, the first as .ci/run does", () => {
+  it("runs the commands that people type, and npm test as .ci/run does", () => {
     const typed = scripts.map((script) => /npm .*/.exec(script)?.[0]);
-    expect(typed).toEqual(["npm test", "npm start", "npm run down"]);
+    expect(typed).toEqual(commands);
     expect(fs.readFileSync(path.resolve(__dirname, "../../.ci/run"), "utf8")).toContain("npm test");
   });
 

@@ -33,6 +33,7 @@ interface Ecs {
   clusterArn: string;
   serviceName: string;
   taskDefinitionArn: string;
+  shellCommand: string;
 }
 const target = async () => (await app.project.outputs()).ecs as Ecs;
 
@@ -70,6 +71,9 @@ it("the first up makes registry, image, index and service, in this order; ECS ru
   const found = await running();
   expect(found).toMatchObject({ cpu: "X86_64", tasks: 1 });
   expect(found.image).toMatch(new RegExp(`@${await digestOf(app, "linux/amd64")}$`));
+  const { service } = await deployedService(await target());
+  expect(service?.enableExecuteCommand ?? false).toBe(false);
+  expect((await target()).shellCommand).toBe("");
   const { repositories } = await ecr().send(new DescribeRepositoriesCommand({}));
   const { imageUri } = await app.project.outputs();
   expect(
@@ -98,6 +102,25 @@ it("a new release is another revision of the same service", async () => {
   expect(after.taskDefinition).not.toBe(before.taskDefinition);
   expect(after.image).toMatch(new RegExp(`@${await digestOf(app, "linux/amd64")}$`));
   expect(after.tasks).toBe(1);
+});
+
+it("what the container may do is in the next revision, and what Fargate doesn't support fails the preview", async () => {
+  const hardened = `init: false, readOnlyRootFilesystem: pulumi.output(true), capabilities: { drop: ["NET_RAW"] }`;
+  app.set(on("x86_64").replace("{", `{ ${hardened}, `));
+  const run = await app.project.up();
+  expect(changes(run)).toContain("update Service web");
+  const { task } = await deployedService(await target());
+  expect(task?.containerDefinitions?.[0]).toMatchObject({
+    readonlyRootFilesystem: true,
+    linuxParameters: { initProcessEnabled: false, capabilities: { drop: ["NET_RAW"] } },
+  });
+  expect((await running()).tasks).toBe(1);
+
+  app.set(on("x86_64").replace("{", "{ noNewPrivileges: pulumi.output(true), "));
+  const { output } = await app.project.preview({ expectFailure: true });
+  expect(output).toContain("ecs.noNewPrivileges: is not supported on Fargate");
+  app.set(on("x86_64"));
+  await app.project.up();
 });
 
 it("an architecture flipped shows the platform, who needs it and the target's change; nothing is built for what the index holds", async () => {

@@ -135,12 +135,11 @@ export class App {
     return sh("release", text, options);
   }
   async pull(version: "v1" | "v2" | "v3", architecture: Architecture = here) {
-    const settings = pullSettings(this.identity, await image(version), architecture, undefined);
+    const settings = pullSettings(this.identity, await image(version), architecture);
     return sh("pull", settings);
   }
   remove = async () => sh("remove", await this.text({}));
-  forget = async () =>
-    sh("forget", pullSettings(this.identity, await image("v1"), here, undefined));
+  forget = async () => sh("forget", pullSettings(this.identity, await image("v1"), here));
   get = async (): Promise<string> => {
     try {
       const response = await fetch(`http://127.0.0.1:${this.port}/`);

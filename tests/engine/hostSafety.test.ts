@@ -49,7 +49,7 @@ const ended = () => Number(execFileSync("sh", ["-c", "echo $$"]).toString());
 
 describe("the folders that killed runs leave", () => {
   const pullIn = async (TMPDIR: string, cwd: string, more: NodeJS.ProcessEnv = {}) => {
-    const text = pullSettings(makeApp("sweep").identity, await image("v1"), here, undefined);
+    const text = pullSettings(makeApp("sweep").identity, await image("v1"), here);
     const result = await sh("pull", `cd '${cwd}'\n${text}`, { env: { TMPDIR, ...login, ...more } });
     expect(result).toMatchObject({ code: 0 });
   };
@@ -91,7 +91,7 @@ describe("the folders that killed runs leave", () => {
     const TMPDIR = folder();
     const [alive, left] = [`multiarch.${process.pid}.abcdef`, `multiarch.${ended()}.abcdef`];
     for (const name of [alive, left]) mkdirSync(join(TMPDIR, name));
-    const text = pullSettings(makeApp("noproc").identity, await image("v1"), here, undefined);
+    const text = pullSettings(makeApp("noproc").identity, await image("v1"), here);
     const mounts = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc && exec sh "$@"', "sh"];
     const result = await sh("pull", text, { shell: mounts, env: { TMPDIR, ...login } });
     expect(result).toMatchObject({ code: 0 });
@@ -298,7 +298,10 @@ describe("credentials", () => {
         { mode: 0o755 },
       );
       const reference = (await image("v1")).replace(registry.address, address);
-      const text = pullSettings(makeApp("stranger").identity, reference, here, registry.address);
+      const text = pullSettings(makeApp("stranger").identity, reference, here).replace(
+        /^registry=.*$/m,
+        `registry='${registry.address}'`,
+      );
       const result = await sh("pull", text, { env: { ...login, PATH: `${tools}:${env.PATH}` } });
       stranger.close();
       expect(result).toMatchObject({ code: 1 });
@@ -330,12 +333,7 @@ exit 1
 `,
       { mode: 0o755 },
     );
-    const text = pullSettings(
-      makeApp("helper").identity,
-      "ghcr.io/team/web@sha256:0",
-      here,
-      "ghcr.io",
-    );
+    const text = pullSettings(makeApp("helper").identity, "ghcr.io/team/web@sha256:0", here);
     await sh("pull", text, { env: { ...login, PATH: `${tools}:${env.PATH}` } });
     const asked = readFileSync(join(tools, "answers"), "utf8").trim().split("\n");
     expect(asked[0]).toBe(`ghcr.io={"Username":"robot","Secret":"${canary}"}`);
@@ -483,7 +481,7 @@ describe("Podman", () => {
         .toString()
         .trim();
     const release = async (version: "v1" | "v2") => {
-      const pull = pullSettings(app.identity, await image(version), here, undefined);
+      const pull = pullSettings(app.identity, await image(version), here);
       expect(await sh("pull", pull, { env: podman })).toMatchObject({ code: 0 });
       const result = await sh("release", await app.text({ version }), { env: podman });
       expect(result).toMatchObject({ code: 0 });
@@ -501,7 +499,7 @@ describe("Podman", () => {
     expect(await release("v1")).toMatchObject({ stderr: expect.stringMatching(/already/) });
     const removed = await sh("remove", await app.text({}), { env: podman });
     expect(removed).toMatchObject({ code: 0, stderr: "" });
-    const forget = pullSettings(app.identity, await image("v1"), here, undefined);
+    const forget = pullSettings(app.identity, await image("v1"), here);
     expect(await sh("forget", forget, { env: podman })).toMatchObject({ code: 0, stderr: "" });
     expect(list()).toBe("");
   });

@@ -16,7 +16,7 @@ import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pullSettings, releaseSettings } from "../../components/targets/host/hostSettings";
+import { pullSettings, refusalScript } from "../../components/targets/host/hostSettings";
 import { hostScript } from "../../components/targets/host/hostScript";
 import { environment } from "./harness";
 import {
@@ -439,7 +439,7 @@ describe("pull", () => {
     const address = `localhost:${(front.address() as AddressInfo).port}`;
     const app = makeApp("credentials");
     const reference = (await image("v1")).replace(registry.address, address);
-    const text = pullSettings(app.identity, reference, here, address);
+    const text = pullSettings(app.identity, reference, here);
     const TMPDIR = mkdtempSync(join(tmpdir(), "multiarch-test-"));
     const DOCKER_CONFIG = join(TMPDIR, "own");
     const login = (secret: string) => ({
@@ -491,15 +491,18 @@ describe("remove", () => {
   });
 });
 
-test.concurrent("settings that turned out wrong are shown, and nothing is done", async () => {
-  const { identity, container } = makeApp("wrong");
-  const text = releaseSettings(identity, { image: "" }, [], `wrong: ports[0].host: must be a port`);
-  expect(await sh("release", text)).toEqual({
-    ...{ code: 1, stdout: "" },
-    stderr: "wrong: ports[0].host: must be a port\n",
-  });
-  expect(await inspect(container, "{{.Id}}")).toBe("none");
-});
+test.concurrent(
+  "settings that are not valid are printed, and the script does nothing else",
+  async () => {
+    const { container } = makeApp("wrong");
+    const text = refusalScript("wrong: ports[0].host: must be a port");
+    expect(await sh("release", text)).toEqual({
+      ...{ code: 1, stdout: "" },
+      stderr: "wrong: ports[0].host: must be a port\n",
+    });
+    expect(await inspect(container, "{{.Id}}")).toBe("none");
+  },
+);
 
 test.concurrent("a text that was cut on its way does nothing", async () => {
   const app = makeApp("cut");

@@ -144,12 +144,11 @@ describe("an EcsTarget", () => {
       "Image web",
       "Role web-task",
       "RolePolicy web-execution",
-      "RolePolicy web-shell",
     ]);
-    expect(preview.summary).toEqual({ ...NOTHING, create: 6, same: 5 });
+    expect(preview.summary).toEqual({ ...NOTHING, create: 5, same: 5 });
     expect((await project.up()).summary).toEqual(preview.summary);
     expect((await project.outputs()).serviceName).toBe("Service-site");
-    expect((await project.up()).summary).toEqual({ ...NOTHING, same: 14 });
+    expect((await project.up()).summary).toEqual({ ...NOTHING, same: 13 });
     await project.dispose();
   });
 });

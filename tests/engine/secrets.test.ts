@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, sep } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { Front } from "../../local/registryFront";
@@ -50,6 +51,7 @@ echo "can't log in at db with $APP_SECRET, giving up"
 exit 3
 `;
 
+const temporary = mkdtempSync(join(tmpdir(), "multiarch-secrets-"));
 let app: AppProject;
 let baseFront: Front;
 const started = Date.now();
@@ -80,9 +82,12 @@ beforeAll(async () => {
   sampler = setInterval(sampleCommandLines, 15);
 
   const options = {
-    env: Object.fromEntries(
-      Object.entries(secrets).map(([kind, text]) => [`TEST_${kind.toUpperCase()}`, text]),
-    ),
+    env: {
+      TMPDIR: temporary,
+      ...Object.fromEntries(
+        Object.entries(secrets).map(([kind, text]) => [`TEST_${kind.toUpperCase()}`, text]),
+      ),
+    },
   };
   printed += (await app.project.preview({ ...options, diff: true })).output;
   printed += (await app.project.up({ ...options, args: ["--diff"] })).output;
@@ -94,6 +99,7 @@ afterAll(async () => {
   clearInterval(sampler);
   await app.dispose();
   await baseFront.close();
+  rmSync(temporary, { recursive: true });
 });
 
 function sampleCommandLines(): void {
@@ -179,6 +185,10 @@ it("none is in a file of the project, of Pulumi, of Docker's settings, of the bu
   expect(leaks).toEqual([]);
 });
 
+it("no temporary file is left", () => {
+  expect(readdirSync(temporary)).toEqual([]);
+});
+
 /** Every object that the tags of a repository lead to, decompressed, by its digest or tag. */
 async function everythingIn(repository: string): Promise<Map<string, Buffer>> {
   const accept = [
@@ -186,7 +196,7 @@ async function everythingIn(repository: string): Promise<Map<string, Buffer>> {
     "application/vnd.oci.image.manifest.v1+json",
   ].join(", ");
   const ask = async (path: string) => {
-    const url = `http://${environment().registry.upstream}/v2/${repository}/${path}`;
+    const url = `http://${environment().registry.address}/v2/${repository}/${path}`;
     const response = await fetch(url, { headers: { accept } });
     expect(response.status).toBe(200);
     return Buffer.from(await response.arrayBuffer());

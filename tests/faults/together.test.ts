@@ -86,7 +86,7 @@ it("a tag that somebody moved to another image changes nothing", async () => {
   // To an index of another content: the same one with an annotation.
   const moved = JSON.stringify({ ...(JSON.parse(body) as object), annotations: { moved: "yes" } });
   for (const tag of names) {
-    const url = `http://${environment().registry.upstream}/v2/${app.repository}/manifests/${tag}`;
+    const url = `http://${environment().registry.address}/v2/${app.repository}/manifests/${tag}`;
     const headers = { "content-type": "application/vnd.oci.image.index.v1+json" };
     expect((await fetch(url, { method: "PUT", headers, body: moved })).status).toBe(201);
   }

@@ -81,3 +81,24 @@ export function answered({ token, inputs }: pulumi.runtime.MockCallArgs): Record
   };
   return answers[token.split(":").at(-1)!] ?? (inputs as Record<string, unknown>);
 }
+
+interface Registration {
+  getType(): string;
+  getName(): string;
+  getObject(): { toJavaScript(): Record<string, unknown> };
+}
+
+/** Tells what is registered as the engine gets it: for mocks, Pulumi makes the whole of an input secret where a part of it is. */
+export function watchRegistrations(
+  told: (resource: { type: string; name: string; inputs: Record<string, unknown> }) => void,
+): void {
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    registerResource(request: Registration, answer: unknown): Promise<void>;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, answer) => {
+    const [type, name] = [request.getType(), request.getName()];
+    told({ type, name, inputs: request.getObject().toJavaScript() });
+    return register(request, answer);
+  };
+}

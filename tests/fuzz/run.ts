@@ -4,7 +4,7 @@ import type { App as AnyApp, AppArgs } from "../../components";
 import { alone, component } from "./alone";
 import { findingsIn } from "./invariants";
 import { canariesIn, made, print } from "./lift";
-import { answered, provided } from "./mocked";
+import { answered, provided, watchRegistrations } from "./mocked";
 import { pathProblems } from "./paths";
 import { placesIn, root } from "./schema";
 
@@ -113,25 +113,6 @@ export async function run(described: Record<string, unknown>, preview: boolean):
     message: [...new Set(messages)].join("\n"),
     findings: [...new Set(findings)],
     resources: registered.length,
-  };
-}
-
-interface Registration {
-  getType(): string;
-  getName(): string;
-  getObject(): { toJavaScript(): Record<string, unknown> };
-}
-
-/** Tells what is registered as the engine gets it: for mocks, Pulumi makes the whole of an input secret where a part of it is. */
-function watchRegistrations(told: (resource: Omit<Resource, "chain">) => void): void {
-  const monitor = pulumi.runtime.getMonitor() as unknown as {
-    registerResource(request: Registration, answer: unknown): Promise<void>;
-  };
-  const register = monitor.registerResource.bind(monitor);
-  monitor.registerResource = (request, answer) => {
-    const [type, name] = [request.getType(), request.getName()];
-    told({ type, name, inputs: request.getObject().toJavaScript() });
-    return register(request, answer);
   };
 }
 

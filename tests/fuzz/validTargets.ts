@@ -76,9 +76,31 @@ function health(choose: Chooser, ports: readonly number[]): Fields {
   };
 }
 
-/** What containers have, on hosts and on EC2. */
-const container = (choose: Chooser, ports: readonly number[]): Fields =>
+/** What a container may do, on every target. */
+const hardening = (choose: Chooser): Fields =>
   choose.fields({
+    capabilities: () =>
+      choose.fields({
+        add: () => [choose.input("SYS_PTRACE")],
+        drop: () => choose.some(["ALL", "NET_RAW"]).map((one) => choose.input(one)),
+      }),
+    init: () => choose.input(choose.often(50)),
+    tmpfs: () => [{ target: choose.input("/tmp"), size: choose.input(choose.whole(1, 512)) }],
+  });
+
+/** What Fargate doesn't support of it. */
+const noNewPrivileges = (choose: Chooser): Fields =>
+  choose.fields({ noNewPrivileges: () => choose.input(choose.often(50)) });
+
+const readOnly = (choose: Chooser) => choose.input(choose.often(50));
+
+/** What containers have, on hosts and on EC2. */
+const container = (choose: Chooser, ports: readonly number[]): Fields => ({
+  ...hardening(choose),
+  ...noNewPrivileges(choose),
+  ...choose.fields({
+    readOnlyRootFilesystem: () => readOnly(choose),
+    pidsLimit: () => choose.input(choose.whole(1, 4_194_304)),
     health: () => health(choose, ports),
     command: () => words(choose),
     user: () => choose.input(choose.one(["1000", "node:node"])),
@@ -87,7 +109,8 @@ const container = (choose: Chooser, ports: readonly number[]): Fields =>
     strategy: () => choose.input(choose.one(["swap", "stop-first"])),
     release: () => release(choose),
     stopTimeout: () => choose.input(choose.whole(0, 60)),
-  });
+  }),
+});
 
 export function hostOf(choose: Chooser): Fields {
   const numbers = choose.some([80, 8080, 5353]);
@@ -182,6 +205,12 @@ export function ec2Of(choose: Chooser): Fields {
 export function ecsOf(choose: Chooser): Fields {
   const ec2 = choose.often(20);
   return {
+    ...hardening(choose),
+    // ECS Exec needs a root file system that can be written to.
+    ...choose.one([
+      { executeCommand: choose.often(50) },
+      { readOnlyRootFilesystem: readOnly(choose) },
+    ]),
     ...reachOf(choose),
     ...onAws(choose),
     ...networkAndSecrets(choose),
@@ -202,13 +231,13 @@ export function ecsOf(choose: Chooser): Fields {
       command: () => words(choose),
       user: () => choose.input("1000"),
       assignPublicIp: () => choose.often(50),
-      executeCommand: () => choose.often(50),
       executionPolicyArns: () => choose.some(policies).map((one) => choose.input(one)),
       pullSecretArn: () => choose.input(choose.secretArn()),
       steadyStateTimeout: () => choose.whole(1, 360),
     }),
     ...(ec2
       ? {
+          ...noNewPrivileges(choose),
           launchType: "EC2",
           clusterArn: choose.input("arn:aws:ecs:eu-west-1:123456789012:cluster/c"),
         }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { chmodSync, createWriteStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,4 +58,70 @@ test("an engine that ends while it is given an image is told with its own words,
   } finally {
     process.env.PATH = path;
   }
+});
+
+describe("what a registry gives isn't written further than its manifest says:", () => {
+  const write = async (options = {}) => {
+    const file = createWriteStream(join(folder, "web.tar"));
+    await once(file, "open");
+    const request = { reference, name: "web:dev", docker: true, ...options };
+    await writeArchive(request, file).finally(() => file.destroy());
+  };
+  const blobs = () => [...registry.content.keys()].filter((path) => path.includes("/blobs/"));
+  const put = (digest: string, body: string | Buffer) =>
+    registry.content.set(`/v2/app/manifests/${digest}`, { type: types.manifest, body });
+  /** An image of these descriptors, under its digest. */
+  const image = (layers: unknown) => {
+    const config = registry.blob(types.config, '{"os":"linux","architecture":"amd64"}');
+    const manifest = { mediaType: types.manifest, config, layers };
+    const body = JSON.stringify(manifest);
+    put(sha256(body), body);
+    reference = `${registry.host}/app@${sha256(body)}`;
+    return sha256(body);
+  };
+
+  test("a blob that is larger", async () => {
+    const body = Buffer.alloc(20 << 20, 4);
+    const { digest } = registry.blob(types.layer, body);
+    image([{ digest, size: 1000 }]);
+    await expect(write()).rejects.toThrow(/sent more than the 1000 bytes that the manifest states/);
+    expect(registry.served.get(`/v2/app/blobs/${digest}`)).toBeLessThan(body.length);
+  });
+
+  test("a blob that is smaller", async () => {
+    const { digest } = registry.blob(types.layer, "small");
+    image([{ digest, size: 1000 }]);
+    await expect(write()).rejects.toThrow(/sent fewer than the 1000 bytes/);
+  });
+
+  test.each(["5", -1, 1e300, 0.5, null])("a size that is %j", async (size) => {
+    image([{ digest: sha256("x"), size }]);
+    await expect(write()).rejects.toThrow("is no image or index");
+  });
+
+  test("a configuration that isn't its digest's", async () => {
+    registry.content.set(blobs()[0]!, { type: "", body: '{"architecture":"../../x"}' });
+    await expect(write()).rejects.toThrow("is broken");
+  });
+
+  test("indexes that list the same over and over: each digest is read once", async () => {
+    let digest = reference.split("@")[1]!;
+    for (let level = 0; level < 8; level++) {
+      const child = { mediaType: level ? types.index : types.manifest, digest, size: 1 };
+      ({ digest } = registry.index(Array.from({ length: 3 }, () => child)));
+    }
+    reference = `${registry.host}/app@${digest}`;
+    await write();
+    const manifests = registry.seen.filter(({ path }) => path.includes("/manifests/"));
+    expect(manifests).toHaveLength(9);
+  });
+
+  test("a transfer that takes too long", async () => {
+    registry.intercept = (request, response) => {
+      if (!request.url!.includes("/blobs/") || request.url === blobs()[0]) return false;
+      response.writeHead(200).write("x");
+      return true;
+    };
+    await expect(write({ limit: 300 })).rejects.toThrow(/took more than 0.005 minutes/);
+  });
 });

@@ -10,7 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { BuilderArgs } from "../../components/builders/builderArgs";
-import { ensureEmulator } from "../../components/builders/emulators";
+import { emulatorImage, ensureEmulator } from "../../components/builders/emulators";
 import { ensureBuilder, type EnsurePlace } from "../../components/builders/ensure";
 import { inspectBuilder } from "../../components/builders/facts";
 import { removeCreated } from "../../components/builders/remove";
@@ -201,7 +201,7 @@ describe("emulators", () => {
     process.env.ENDPOINT = "ssh://me@far";
     const facts = await ensureEmulator(await ready(), "linux/zz9", multi, place());
     expect(facts).toMatchObject({ platforms: ["linux/amd64", "linux/zz9"] });
-    const engine = "docker --host ssh://me@far run --privileged --rm tonistiigi/binfmt";
+    const engine = `docker --host ssh://me@far run --privileged --rm ${emulatorImage}`;
     expect(calls("privileged")).toEqual([`${engine} --install zz9`]);
     expect(calls("update-binfmts")).toEqual([]);
     expect((await removeCreated()).lines).toEqual([

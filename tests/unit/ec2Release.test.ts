@@ -21,7 +21,6 @@ const commands = (change: Partial<Parameters<typeof releaseCommands>[0]> = {}) =
     secrets: {},
     logGroup: "web-1",
     region: "eu-west-1",
-    problems: "",
     script,
     ...change,
   }).join("\n");

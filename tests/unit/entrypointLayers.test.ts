@@ -225,7 +225,9 @@ describe("a transfer that stops", () => {
       /^127\.0\.0\.1:\d+: 127\.0\.0\.1:\d+\/app@sha256:[a-f0-9]{64} broke off after \d+ bytes \(aborted\): try again, or set verify\.depth to "manifest", which reads no layers$/,
     );
     half(9, false);
-    expect(await refusal(read(digest, limits, 100))).toContain("(no byte in 0.1 s): try again, or");
+    expect(await refusal(read(digest, limits, 100))).toContain(
+      "(fewer than 64 KiB in 0.1 s): try again, or",
+    );
   });
 
   test("that never begins is told as for manifests", async () => {

@@ -148,6 +148,34 @@ describe("what is wrong", () => {
       "host.extraHosts.db: must be an IP address",
     ],
     ["a negative stop timeout", { stopTimeout: -1 }, "host.stopTimeout: must be whole seconds"],
+    ["a flag that is a string", { noNewPrivileges: "yes" }, "host.noNewPrivileges: must be true"],
+    ["init as a string", { init: "no" }, "host.init: must be true or false"],
+    ["a root file system", { readOnlyRootFilesystem: 1 }, "host.readOnlyRootFilesystem: must be"],
+    ["no processes", { pidsLimit: 0 }, "host.pidsLimit: must be a whole number of processes"],
+    ["a tmpfs as a string", { tmpfs: ["/tmp"] }, "host.tmpfs[0]: must be an object"],
+    ["a tmpfs without a size", { tmpfs: [{ target: "/tmp" }] }, "host.tmpfs[0].size: is missing"],
+    ["a tmpfs without a target", { tmpfs: [{ size: 1 }] }, "host.tmpfs[0].target: is missing"],
+    [
+      "a relative tmpfs",
+      { tmpfs: [{ target: "tmp", size: 1 }] },
+      "host.tmpfs[0].target: must be an absolute path",
+    ],
+    [
+      "a tmpfs over a volume",
+      { volumes: [{ source: "data", target: "/data" }], tmpfs: [{ target: "/data", size: 1 }] },
+      'host.tmpfs[0].target: "/data" is already the target of another volume or tmpfs',
+    ],
+    [
+      "an unknown capability",
+      { capabilities: { drop: ["NET_RAW", "CAP_CHOWN"] } },
+      'host.capabilities.drop[1]: "CAP_CHOWN" is not a valid capability',
+    ],
+    [
+      "a capability that is added and dropped",
+      { capabilities: { add: ["CHOWN"], drop: ["CHOWN"] } },
+      'host.capabilities.add[0]: "CHOWN" is also in host.capabilities.drop',
+    ],
+    ["capabilities as a list", { capabilities: ["CHOWN"] }, "host.capabilities: must be an object"],
     ["a user with a blank", { user: "a b" }, "host.user: must be a user"],
   ];
   it.each(cases)("%s", (_, args, expected) => {
@@ -174,7 +202,15 @@ describe("what is wrong", () => {
     const ports = [{ container: later, host: later, address: later }, { container: later }];
     const rest = { memory: later, command: [later, "x"], environment: { PATH: later } };
     const health = { path: later, port: 80, timeout: later };
-    expect(hostProblems({ ports, health, ...rest, ref: later })).toEqual([]);
+    const hardening = {
+      ...{ readOnlyRootFilesystem: later, noNewPrivileges: later, init: later, pidsLimit: later },
+      tmpfs: [
+        { target: later, size: later },
+        { target: later, size: later },
+      ],
+      capabilities: { add: [later], drop: [later] },
+    };
+    expect(hostProblems({ ports, health, ...rest, ...hardening, ref: later })).toEqual([]);
   });
 });
 
@@ -247,6 +283,30 @@ describe("the settings", () => {
     expect(words(settings, 'printf "%s\\0" "$serves_at";:')).toEqual(["[::1]:8443"]);
   });
 
+  it("pass on what the container may do, in the words of docker", () => {
+    const settings: Partial<HostSettings> = {
+      readOnlyRootFilesystem: true,
+      tmpfs: [
+        { target: "/tmp", size: 64 },
+        { target: "/run,x", size: 1 },
+      ],
+      capabilities: { add: ["NET_BIND_SERVICE"], drop: ["ALL"] },
+      ...{ noNewPrivileges: true, pidsLimit: 200, init: false },
+    };
+    expect(words(settings, "with_options").slice(0, 1)).toEqual(["--init=false"]);
+    expect(words(settings, "with_options").slice(5)).toEqual([
+      "--read-only",
+      ...["--mount", "type=tmpfs,target=/tmp,tmpfs-size=64m"],
+      ...["--mount", 'type=tmpfs,"target=/run,x",tmpfs-size=1m'],
+      ...["--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE"],
+      ...["--security-opt", "no-new-privileges", "--pids-limit", "200"],
+    ]);
+    const off = { readOnlyRootFilesystem: false, noNewPrivileges: false, init: true };
+    expect(words({ ...off, tmpfs: [], capabilities: {} }, "with_options")).toEqual(
+      words({}, "with_options"),
+    );
+  });
+
   it("carry any value of a variable through the shell", () => {
     const values = fc
       .sample(fc.string({ unit: "binary" }), 300)
@@ -284,13 +344,13 @@ describe("the settings", () => {
   });
 
   it("of the pull hold no more than it needs", () => {
-    expect(pullSettings(identity, image, "arm64", "https://index.example.com/v1/")).toBe(
+    expect(pullSettings(identity, image, "arm64")).toBe(
       [
         ...["name='web'", "app='project-stack-web'", "owner='project/stack/web'"],
         "resource='project/stack/web'",
         ...[`image='${image}'`, "registry='registry.example.com'", "pull_timeout='1800'"],
         "lock_timeout='900'",
-        ...["problems=''", "registry='index.example.com'", "architecture='arm64'"],
+        ...["architecture='arm64'"],
         'with_secrets() { "$@" "$password"; }\n',
       ].join("\n"),
     );

@@ -212,11 +212,27 @@ describe("what ECS refuses of a task definition", () => {
     expect(() => check({}, { name: "a", essential: false })).toThrow("essential");
   });
 
+  it("what Fargate doesn't let a container do", () => {
+    const added = (name: string) => ({ linuxParameters: { capabilities: { add: [name] } } });
+    const container = { name: "a", image: "x", dockerSecurityOptions: ["no-new-privileges"] };
+    expect(() => check({}, container)).toThrow("dockerSecurityOptions");
+    expect(() => check({}, { name: "a", image: "x", ...added("NET_ADMIN") })).toThrow("SYS_PTRACE");
+    expect(() => check({}, { name: "a", image: "x", ...added("SYS_PTRACE") })).not.toThrow();
+    expect(() => check({ requiresCompatibilities: ["EC2"] }, container)).not.toThrow();
+  });
+
   it("definitions that Go could not read", () => {
     const problem = (definition: object) => definitionProblem(JSON.stringify([definition]));
     expect(problem({ environment: [{ name: "A", value: "1" }] })).toBeUndefined();
     expect(problem({ environment: [{ name: "A", value: 1 }] })).toContain("Environment.Value");
     expect(problem({ command: [1] })).toContain("Command");
+    expect(problem({ readonlyRootFilesystem: "true" })).toContain("readonlyRootFilesystem");
+    expect(problem({ linuxParameters: { initProcessEnabled: 1 } })).toContain("initProcessEnabled");
+    expect(problem({ dockerSecurityOptions: [true] })).toContain("Security");
+    expect(problem({ linuxParameters: { capabilities: { add: [1] } } })).toContain("Security");
+    expect(problem({ linuxParameters: { tmpfs: [{ containerPath: "/t", size: "1" }] } })).toContain(
+      "Tmpfs.Size",
+    );
     expect(problem({ image: 1 })).toContain("ContainerDefinition.image");
     expect(definitionProblem("{}")).toContain("cannot unmarshal object");
   });

@@ -47,28 +47,39 @@ afterEach(async () => {
   rmSync(work, { recursive: true, force: true });
 });
 
-const source = { url: "https://example.com/r/tool.tgz", checksums: "https://example.com/r/sums" };
+const url = "https://example.com/r/tool.tgz";
+const sourceOf = (content: string | Buffer) => ({ url, hash: `sha256:${sha256(content)}` });
+const source = sourceOf("content");
 
-test("a file with the published checksum is taken", async () => {
+test("a file with the hash of this repository is taken", async () => {
   files["/example.com/r/tool.tgz"] = "content";
-  files["/example.com/r/sums"] = `${sha256("content")}  tool.tgz\n`;
   await download(source, join(work, "file"));
   expect(readFileSync(join(work, "file"), "utf8")).toBe("content");
+  const sha512 = createHash("sha512").update("content").digest("hex");
+  await download({ url, hash: `sha512:${sha512}` }, join(work, "file"));
 });
 
-test("a file with another checksum is an error that names both", async () => {
+test("a file with another hash is an error that names both", async () => {
   files["/example.com/r/tool.tgz"] = "tampered";
-  files["/example.com/r/sums"] = `${sha256("content")}  tool.tgz\n`;
   const failure = download(source, join(work, "file"));
   await expect(failure).rejects.toThrow(sha256("content"));
+  await expect(failure).rejects.toThrow(sha256("tampered"));
   await expect(failure).rejects.not.toBeInstanceOf(Unreachable);
 });
 
-test("a file without a published checksum counts as not to be had, and is not fetched", async () => {
+test("a mirror that replaces a file and the publisher's checksums changes nothing", async () => {
+  files["/example.com/r/tool.tgz"] = "tampered";
+  files["/example.com/r/sums"] = `${sha256("tampered")}  tool.tgz\n`;
+  await expect(download(source, join(work, "file"))).rejects.toThrow("but local/tools/hashes.json");
+  expect(requests).toEqual(["/example.com/r/tool.tgz"]);
+});
+
+test("a file without a hash in this repository is not asked for", async () => {
   files["/example.com/r/tool.tgz"] = "content";
-  files["/example.com/r/sums"] = `${sha256("content")}  other.tgz\n`;
-  await expect(download(source, join(work, "file"))).rejects.toBeInstanceOf(Unreachable);
-  expect(requests).toEqual(["/example.com/r/sums"]);
+  const failure = download({ url, hash: null }, join(work, "file"));
+  await expect(failure).rejects.toBeInstanceOf(Unreachable);
+  await expect(failure).rejects.toThrow(`local/tools/hashes.json has no hash for ${url}`);
+  expect(requests).toEqual([]);
 });
 
 test("a host that can't be reached is tried once in a run", async () => {
@@ -108,37 +119,37 @@ function tool(overrides: Partial<Tool> = {}): Tool {
   };
 }
 
-function serveGreeter(text: string): void {
+/** Puts a release of the tool on the server. */
+function serveGreeter(text: string): Tool {
   mkdirSync(join(work, "bin"), { recursive: true });
   writeFileSync(join(work, "bin", "greeter"), text);
   execFileSync("tar", ["-czf", join(work, "tool.tgz"), "-C", work, "bin/greeter"]);
   const archive = readFileSync(join(work, "tool.tgz"));
   files["/example.com/r/tool.tgz"] = archive;
-  files["/example.com/r/sums"] = `${sha256(archive)}  tool.tgz\n`;
+  return tool({ release: { ...sourceOf(archive), members: { greeter: "bin/greeter" } } });
 }
 
 test("a tool is downloaded once and then found", async () => {
-  serveGreeter("#!/bin/sh\necho hello\n");
-  const programs = await ensureTool(tool(), silentLog);
+  const greeter = serveGreeter("#!/bin/sh\necho hello\n");
+  const programs = await ensureTool(greeter, silentLog);
   expect(execFileSync(programs.greeter as string).toString()).toBe("hello\n");
   requests.length = 0;
-  await expect(ensureTool(tool(), silentLog)).resolves.toEqual(programs);
+  await expect(ensureTool(greeter, silentLog)).resolves.toEqual(programs);
   expect(requests).toEqual([]);
 });
 
 test("a half-written tool of a killed run is not used", async () => {
-  serveGreeter("#!/bin/sh\necho whole\n");
+  const greeter = serveGreeter("#!/bin/sh\necho whole\n");
   const partial = join(work, "cache", "tools", "greeter-1.0.0.partial-1");
   mkdirSync(partial, { recursive: true });
   writeFileSync(join(partial, "greeter"), "#!/bin/sh\necho ha", { mode: 0o755 });
-  const programs = await ensureTool(tool(), silentLog);
+  const programs = await ensureTool(greeter, silentLog);
   expect(execFileSync(programs.greeter as string).toString()).toBe("whole\n");
   expect(existsSync(partial)).toBe(false);
 });
 
 test("a download that was tampered with is not used, and the next way is tried", async () => {
   serveGreeter("#!/bin/sh\necho evil\n");
-  files["/example.com/r/sums"] = `${sha256("good")}  tool.tgz\n`;
   // The next way is the build, and this module does not exist.
   await expect(ensureTool(tool(), silentLog)).rejects.toThrow("greeter 1.0.0 is missing");
   expect(existsSync(join(work, "cache", "tools", "greeter-1.0.0"))).toBe(false);
@@ -153,6 +164,17 @@ test("an installed tool of an accepted version is used as it is", async () => {
   });
   const programs = await ensureTool(installed, silentLog);
   expect(programs).toEqual({ greeter: join(work, "greeter") });
+  expect(requests).toEqual([]);
+});
+
+test("a tool without a hash is built, and the reason is said", async () => {
+  serveGreeter("#!/bin/sh\necho unverified\n");
+  const said: string[] = [];
+  const log = { ...silentLog, info: (line: string) => void said.push(line) };
+  const greeter = tool({ release: { url, hash: null } });
+  // There is nothing to build here.
+  await expect(ensureTool(greeter, log)).rejects.toThrow("greeter 1.0.0 is missing");
+  expect(said.join("\n")).toContain(`local/tools/hashes.json has no hash for ${url}`);
   expect(requests).toEqual([]);
 });
 
@@ -172,10 +194,8 @@ test.each(released)("$name comes from its official release", async (real) => {
   else writeFileSync(join(work, name), "#!/bin/sh\necho alone\n");
   const file = readFileSync(join(work, name));
   files[release.url.replace("https:/", "")] = file;
-  files[release.checksums.replace("https:/", "")] = release.checksums.includes("api.github")
-    ? JSON.stringify({ assets: [{ name, digest: `sha256:${sha256(file)}` }] })
-    : `${sha256("other")}  other\n${sha256(file)} *${name}\n`;
-  const programs = await ensureTool({ ...real, accepts: () => false }, silentLog);
+  const hashed = { ...release, hash: `sha256:${sha256(file)}` };
+  const programs = await ensureTool({ ...real, release: hashed, accepts: () => false }, silentLog);
   expect(Object.keys(programs)).toEqual(Object.keys(real.programs));
   for (const path of Object.values(programs)) expect(execFileSync(path).toString()).not.toBe("");
   expect(existsSync(join(dirname(Object.values(programs)[0] as string), "beside"))).toBe(

@@ -2,6 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import net, { type AddressInfo } from "node:net";
 import { generate } from "selfsigned";
+import { isOwnConnection } from "../../local/peer";
 import { startFront, type Front, type FrontHook } from "../../local/registryFront";
 
 let upstream: http.Server;
@@ -85,6 +86,37 @@ test.each(["http", "https"] as const)("one port answers %s", async (scheme) => {
     },
   ]);
   expect(front.records).toEqual([]);
+});
+
+test.each<Record<string, string>>([
+  { origin: "https://site.test" },
+  { "sec-fetch-site": "cross-site" },
+])("what a web page has a browser send (%j) is refused", async (headers) => {
+  const answer = await fetch(`http://${front.address}/v2/`, { method: "POST", headers });
+  expect(answer.status).toBe(403);
+  expect(seen).toEqual([]);
+});
+
+test("a client that uses an IPv6 socket for an IPv4 address is recognized as this user", async () => {
+  const socket = net.connect({ host: "::ffff:127.0.0.1", port: front.port });
+  socket.write("GET /v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  expect(Buffer.concat(chunks).toString()).toContain("created");
+});
+
+test("a connection that nobody has open belongs to nobody", () => {
+  const loopback = { remoteAddress: "127.0.0.1", localAddress: "127.0.0.1" };
+  expect(isOwnConnection({ ...loopback, remotePort: 1, localPort: front.port })).toBe(false);
+});
+
+test("a port that another process has on one address of localhost is not shared with it", async () => {
+  const other = net.createServer();
+  await new Promise<void>((listening) => other.listen(0, "::1", listening));
+  const { port } = other.address() as AddressInfo;
+  const started = startFront({ port, upstream: "127.0.0.1:9", key: "", cert: "" });
+  await expect(started).rejects.toThrow("EADDRINUSE");
+  await new Promise((closed) => other.close(closed));
 });
 
 test("a hook answers instead of the registry, and can be taken off", async () => {

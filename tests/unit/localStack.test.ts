@@ -112,7 +112,7 @@ test("versions are compared as numbers, within a major version", () => {
 });
 
 test("npm test reads names of projects, and gives jest the rest", () => {
-  const usual = ["--selectProjects", "unit", "components", "fuzz", "engine", "faults"];
+  const usual = ["--selectProjects", "unit", "components", "fuzz", "hostile", "engine", "faults"];
   expect(planTests([])).toEqual({ jestArgs: usual, needsEnvironment: true, all: true });
   expect(planTests(["unit"])).toMatchObject({
     jestArgs: ["--selectProjects", "unit"],

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { Registry } from "../../components/registry/client";
 import {
   credentialsKey,
+  isSameRegistry,
   parseReference,
   printReference,
   registryHost,
@@ -141,4 +142,26 @@ test("Docker Hub answers at another host than its name, and its credentials have
   expect(registryHost("ghcr.io")).toBe("ghcr.io");
   expect(credentialsKey("docker.io")).toBe("https://index.docker.io/v1/");
   expect(credentialsKey("localhost:5000")).toBe("localhost:5000");
+});
+
+test.each([
+  ["ghcr.io", "ghcr.io/team/web", true],
+  ["GHCR.io", "ghcr.io/team/web", true],
+  ["https://ghcr.io", "ghcr.io/team/web", true],
+  ["docker.io", "nginx", true],
+  ["index.docker.io", "docker.io/team/web", true],
+  ["https://index.docker.io/v1/", "team/web", true],
+  ["registry-1.docker.io", "registry-1.docker.io/team/web", true],
+  ["localhost:5000", "localhost:5000/web", true],
+  ["localhost:5000", "localhost:5001/web", false],
+  ["localhost", "localhost:5000/web", false],
+  ["ghcr.io", "ghcr.io.example.com/team/web", false],
+  ["ghcr.io", "ghcr.io:444/team/web", false],
+  ["ghcr.io", "team/web", false],
+  ["docker.io", "ghcr.io/docker.io/web", false],
+  ["", "ghcr.io/team/web", false],
+  ["ghcr.io", "", false],
+  ["", "", false],
+])("credentials for %j may be used for %j: %j", (address, reference, same) => {
+  expect(isSameRegistry(address, reference)).toBe(same);
 });

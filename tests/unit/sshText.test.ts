@@ -67,7 +67,7 @@ describe("the command for a person", () => {
   it("names another port, and a bastion", () => {
     const bastion = { address: "2001:db8::1", port: 2222, user: "jump" };
     expect(sshCommand({ ...host, port: 2200 }, bastion, "docker logs web")).toBe(
-      "ssh -t -p 2200 -J jump@[2001:db8::1]:2222 root@203.0.113.7 'docker logs web'",
+      "ssh -t -p 2200 -J 'jump@[2001:db8::1]:2222' root@203.0.113.7 'docker logs web'",
     );
   });
 });
@@ -143,11 +143,11 @@ it("credentials over SSH are exported by the script's first lines, quoted, and m
   const identity = { container: "web", owner: "p/s/web", name: "web" };
   const image = `registry.example.com/web@sha256:${"a".repeat(64)}`;
   const credentials = { username: "robot", password: "it's" };
-  const text = pullSettings(identity, image, "arm64", undefined, credentials);
+  const text = pullSettings(identity, image, "arm64", credentials);
   expect(text).toContain(
     "export MULTIARCH_REGISTRY_USERNAME='robot'\nexport MULTIARCH_REGISTRY_PASSWORD='it'\\''s'\n",
   );
-  expect(pullSettings(identity, image, "arm64", undefined)).not.toContain("export");
+  expect(pullSettings(identity, image, "arm64")).not.toContain("export");
 });
 
 it("only who deploys over SSH loads ssh2", () => {

@@ -592,12 +592,12 @@ echo '{"ServerURL":"x","Username":"helped","Secret":"from-helper"}'\n`;
     registry.intercept = (_, response) =>
       answer(response, 307, {}, { location: "http://cdn.example/blob" });
     expect(await refusal(inspect(registry.reference(index.digest), {}, quick))).toContain(
-      "leads to http://cdn.example: refused",
+      "refers to http://cdn.example: refused",
     );
     registry.intercept = (request, response) =>
       answer(response, 302, {}, { location: request.url });
     expect(await refusal(inspect(registry.reference(index.digest), {}, quick))).toContain(
-      "redirects without end",
+      "redirects more than 5 times",
     );
   });
 });

@@ -73,7 +73,7 @@ test("an image is pulled by digest, started apart from everything, and removed",
     expect.stringMatching(
       new RegExp(
         `^run --detach --name ${name} --label multiarch\\.verify=\\d+ --platform linux/arm64 ` +
-          `--network none --log-driver json-file --log-opt max-size=1m ${reference} --version$`,
+          `--network none --pids-limit 8192 --log-driver json-file --log-opt max-size=1m ${reference} --version$`,
       ),
     ),
     `wait ${name}`,
@@ -184,11 +184,7 @@ describe("credentials", () => {
     const seen = readFileSync(join(folder, "seen"), "utf8").trimEnd().split("\n");
     expect(JSON.parse(seen[0]!)).toEqual({
       currentContext: "mine",
-      credHelpers: {
-        "https://index.docker.io/v1/": "multiarch",
-        "ghcr.io": "multiarch",
-        "registry.test": "multiarch",
-      },
+      credHelpers: { "registry.test": "multiarch" },
     });
     expect(seen).toEqual(expect.arrayContaining(["contexts", "docker-credential-multiarch"]));
     expect(JSON.parse(seen.at(-1)!)).toEqual({ Username: "ann", Secret: password });

@@ -84,8 +84,30 @@ test("a registry that goes silent fails the stream, and says so", async () => {
   const error: unknown = await digestOf(await open({ idle: 200 }).stream(digest)).catch((e) => e);
   expect(error).toBeInstanceOf(BrokenOff);
   expect((error as Error).message).toBe(
-    `${registry.host}: ${registry.host}/app@${digest} broke off after 1000 bytes (no byte in 0.2 s): try again`,
+    `${registry.host}: ${registry.host}/app@${digest} broke off after 1000 bytes (fewer than 64 KiB in 0.2 s): try again`,
   );
+});
+
+test("a registry that sends a byte now and then fails the stream; a slow one that sends 64 KiB in time doesn't", async () => {
+  const timers: NodeJS.Timeout[] = [];
+  const every = (bytes: number) => {
+    registry.intercept = (_, response) => {
+      response.writeHead(200);
+      let at = 0;
+      const timer = setInterval(() => {
+        response.write(body.subarray(at, (at += bytes)));
+        if (at >= 1 << 20) response.end();
+      }, 50);
+      timers.push(timer.unref());
+      response.on("close", () => clearInterval(timer));
+      return true;
+    };
+  };
+  every(1);
+  const from = open({ idle: 500 });
+  await expect(digestOf(await from.stream(digest))).rejects.toThrow("fewer than 64 KiB in 0.5 s");
+  every(50_000);
+  await digestOf(await from.stream(digest));
 });
 
 test.each([

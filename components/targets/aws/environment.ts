@@ -18,8 +18,9 @@ export interface AwsEnvironmentArgs {
   secrets?: Record<string, pulumi.Input<string>>;
 }
 
+// Names as both services allow them: no wildcard of a policy, and no syntax of a shell or of SSM.
 export const secretArn =
-  /^arn:[a-z-]+:(secretsmanager:[a-z0-9-]+:\d{12}:secret:|ssm:[a-z0-9-]+:\d{12}:parameter\/)\S+$/;
+  /^arn:[a-z-]+:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+(:[^\s:]*){0,3}|ssm:[a-z0-9-]+:\d{12}:parameter\/[\w./-]+(:[\w.-]+)?)$/;
 const variable = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Checks `environment` and `secrets`. `at` gives the path of a field. */

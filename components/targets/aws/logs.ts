@@ -1,6 +1,7 @@
 import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
+import { shellCommand } from "../../late";
 import type { Checker } from "../../check";
 import { show } from "../../errors";
 
@@ -37,5 +38,5 @@ export function logsCommand(
   group: pulumi.Input<string>,
   region: pulumi.Input<string>,
 ): pulumi.Output<string> {
-  return pulumi.interpolate`aws logs tail ${group} --follow --region ${region}`;
+  return shellCommand`aws logs tail ${group} --follow --region ${region}`;
 }

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import { type Architecture, spellings } from "../../platform";
+import { shellWord } from "../../quote";
 
 /** What AWS says of an instance type and an AMI. */
 export interface MachineFacts {
@@ -94,7 +95,7 @@ export async function awaitManaged(
       throw new Error(
         `SSM doesn't know ${missing.join(", ")} after ${Math.round((tries * pause) / 60_000)} minutes: ` +
           "the instance needs a way to SSM (a public address, a NAT gateway or VPC endpoints) and an AMI with SSM's agent; " +
-          `\`aws ec2 get-console-output --latest --instance-id ${missing[0]}\` shows its start`,
+          `\`aws ec2 get-console-output --latest --instance-id ${shellWord(missing[0]!)}\` shows its start`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, pause));

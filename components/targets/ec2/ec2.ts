@@ -6,24 +6,34 @@ import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import { announced } from "../../announcement";
 import { under } from "../../check";
-import { describeProblems } from "../../errors";
+import { describeProblems, type Problem } from "../../errors";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
+import { once } from "../../nodeProgram";
 import { type Architecture, spellings } from "../../platform";
+import { checkedAlone, shellCommand } from "../../late";
+import { shellWord } from "../../quote";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
-import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
+import {
+  agentStatements,
+  logStatements,
+  policy,
+  pullStatements,
+  secretStatements,
+  trust,
+} from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
-import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
+import { pulledProblems, recordedTarget, type TargetImage, targetImage } from "../targetImage";
 import { hostScript } from "../host/hostScript";
 import { hostIdentity } from "../host/hostSettings";
 import { awaitManaged, confirmMachine } from "./confirm";
 import type { Ec2Args, Ec2TargetArgs } from "./ec2Args";
 import { ec2Architecture, ec2Fields, ec2Problems } from "./ec2Problems";
-import { releaseCommands, userData } from "./ec2Release";
+import { refusalCommands, releaseCommands, userData } from "./ec2Release";
 
 export * from "./ec2Args";
 export { ec2Architecture, ec2Problems } from "./ec2Problems";
@@ -54,6 +64,7 @@ export class Ec2Target extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: Ec2TargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, ec2Problems(args, ""));
+    args = checkedAlone(name, args, opts?.parent, ec2Problems);
     const architecture = ec2Architecture(args)!;
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:Ec2Target", name, recorded, announced("ec2", name, recorded, opts));
@@ -74,7 +85,7 @@ export class Ec2Target extends pulumi.ComponentResource {
     this.instanceIds = pulumi.all(instances.map(({ id }) => id));
     this.url = reach(place, instances, release, balanced);
     this.logsCommand = logsCommand(logs.name, region);
-    this.shellCommand = pulumi.interpolate`aws ssm start-session --target ${instances[0]!.id} --region ${region}`;
+    this.shellCommand = shellCommand`aws ssm start-session --target ${instances[0]!.id} --region ${region}`;
     this.registerOutputs({
       url: this.url,
       instanceIds: this.instanceIds,
@@ -122,25 +133,15 @@ function makeRole({ target, name, args, image, logs }: Place): {
             ...pullStatements(repository),
             ...logStatements(group),
             ...secretStatements(arns, ["ssm:GetParameter"]),
+            ...agentStatements(group),
           ]),
         ),
     },
     opts,
   );
-  // https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-instance-permissions.html
-  const managed = new aws.iam.RolePolicyAttachment(
-    `${name}-ssm`,
-    {
-      role: role.name,
-      policyArn: role.arn.apply(
-        (arn) => `arn:${arn.split(":")[1]}:iam::aws:policy/AmazonSSMManagedInstanceCore`,
-      ),
-    },
-    opts,
-  );
   const attached = attachPolicies(name, role, args.policyArns ?? [], opts);
   const profile = new aws.iam.InstanceProfile(name, { role: role.name, tags: args.tags }, opts);
-  return { profile, policies: [own, managed, ...attached] };
+  return { profile, policies: [own, ...attached] };
 }
 
 const hostPortOf = (args: Ec2Args): number | undefined =>
@@ -219,8 +220,10 @@ function makeRelease(
   const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
   const script = hostScript();
   const { health, command, user, volumes, memory, strategy, release, stopTimeout } = args;
+  const { readOnlyRootFilesystem, tmpfs, capabilities, noNewPrivileges, pidsLimit, init } = args;
   const settings = {
     ...{ health, command, user, volumes, memory, strategy, release, stopTimeout },
+    ...{ readOnlyRootFilesystem, tmpfs, capabilities, noNewPrivileges, pidsLimit, init },
     image: image.ref,
     environment: args.environment,
     ports:
@@ -230,13 +233,13 @@ function makeRelease(
   };
   const commands = pulumi
     .all([pulumi.output(settings), pulumi.output(args.secrets ?? {}), logs.name, region])
-    .apply(([known, secrets, group, at]) =>
-      releaseCommands({
-        ...{ identity, architecture, settings: known, secrets, script },
-        problems: lateProblems(identity.name, args, known, secrets, part),
-        ...{ logGroup: group, region: at },
-      }).join("\n"),
-    );
+    .apply(([known, secrets, group, at]) => {
+      const problems = lateProblems(args, known, secrets, part);
+      if (problems.length > 0) return refusalCommands(describeProblems(identity.name, problems));
+      const place = { logGroup: group, region: at };
+      const release = { identity, architecture, settings: known, secrets, script, ...place };
+      return releaseCommands(release).join("\n");
+    });
   const ids = instances.map(({ id }) => id);
   const minutes = args.releaseTimeout ?? 20;
   return new aws.ssm.Association(
@@ -263,7 +266,7 @@ function makeRelease(
           refuseReadableSecrets(
             args.environment,
             {
-              ...{ command, user },
+              ...{ command, user, volumes, tmpfs, capabilities },
               "health.command": health?.command,
               "release.command": release?.command,
             },
@@ -284,7 +287,7 @@ function makeRelease(
           const [all, at] = await settled(pulumi.all([pulumi.all(ids), region]));
           const shown = all.map(
             (id) =>
-              `aws ssm list-command-invocations --details --max-items 1 --instance-id ${id} --region ${at}`,
+              `aws ssm list-command-invocations --details --max-items 1 --instance-id ${shellWord(id)} --region ${shellWord(at)}`,
           );
           return `the release failed on an instance, where the one before, if there is one, serves on; what it printed: ${shown.join(" or ")}`;
         }),
@@ -293,22 +296,18 @@ function makeRelease(
   );
 }
 
-/** What is wrong with outputs, which could not be checked before. The script shows it: a throw here would show a stack. */
+/** Everything that is wrong with the values once all are known. The script prints it: an error thrown here would print a stack. */
 function lateProblems(
-  name: string,
   args: Ec2Args,
-  known: object,
+  known: { readonly image: string },
   secrets: Record<string, string>,
   part: string,
-): string {
+): Problem[] {
   const all = Object.entries({ ...args, ...known, secrets });
   const own = Object.fromEntries(all.filter(([field]) => field in ec2Fields));
-  const problems = ec2Problems(own, part);
-  // The image is verified by others.
-  return describeProblems(
-    name,
-    problems.filter((problem) => problem.path !== "image"),
-  );
+  // Of the target alone, the image is an argument too.
+  const problems = ec2Problems(own, part).filter(({ path }) => path !== "image");
+  return [...problems, ...pulledProblems(known.image)];
 }
 
 /** Brings callers to the instances once the release is healthy there; of a replaced one the old goes last. */
@@ -335,9 +334,7 @@ function reach(
   }
   const suffix = port === 80 ? "" : `:${port}`;
   if (args.elasticIp === false)
-    return pulumi
-      .all([instances[0]!.publicIp, release.id])
-      .apply(([ip]) => `http://${ip}${suffix}`);
+    return once(pulumi.interpolate`http://${instances[0]!.publicIp}${suffix}`, release);
   const address = new aws.ec2.Eip(name, { domain: "vpc", tags: args.tags }, { parent: target });
   new aws.ec2.EipAssociation(
     name,

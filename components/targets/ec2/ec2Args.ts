@@ -9,10 +9,11 @@ import type {
   HostStrategy,
   HostVolumeArgs,
 } from "../host/hostArgs";
+import type { HardeningArgs } from "../hardening";
 import type { TargetImageArgs } from "../targetImage";
 
 /** How instances of EC2 run the image as a container. */
-export interface Ec2Args extends NetworkArgs, AwsEnvironmentArgs {
+export interface Ec2Args extends NetworkArgs, AwsEnvironmentArgs, HardeningArgs {
   /**
    * The instance type, such as `t4g.small`. Plain: its architecture decides which platform is built, and is confirmed with AWS
    * before an instance is made or changed. Another type of the same architecture is set in place (the instance stops for a minute or

@@ -6,6 +6,7 @@ import { logRetentionProblem } from "../aws/logs";
 import { networkProblems } from "../aws/network";
 import { policyArnProblems } from "../aws/policyAttachments";
 import { reachProblems } from "../aws/reach";
+import { hardeningFields, hardeningProblems } from "../hardening";
 import { architectureProblem, imageProblem } from "../targetImage";
 import { clientNames, containerProblems } from "../host/hostProblems";
 import type { Ec2Args } from "./ec2Args";
@@ -40,6 +41,7 @@ export const ec2Fields: Readonly<Record<keyof Ec2Args, true>> = {
   subnetIds: true,
   environment: true,
   secrets: true,
+  ...hardeningFields,
 };
 
 /** Undefined where neither the family nor the user tells it, which `ec2Problems` reports. */
@@ -65,6 +67,7 @@ export function ec2Problems(given: unknown, path: string): Problem[] {
   reachProblems(check, args, at);
   checkInstances(check, args, at);
   checkContainer(check, args, path, at);
+  hardeningProblems(check, args, at);
   environmentProblems(check, args, at);
   for (const name of Object.keys(isFields(args.secrets) ? args.secrets : {})) {
     if (!clientNames.test(name)) continue;

@@ -1,10 +1,11 @@
 import { ecrAddress } from "../../registry/ecr";
 import type { Architecture } from "../../platform";
+import { quote, shellWord } from "../../quote";
 import {
   type HostIdentity,
   type HostSettings,
   pullSettings,
-  quote,
+  refusalScript,
   releaseSettings,
 } from "../host/hostSettings";
 
@@ -17,8 +18,6 @@ export interface Ec2Release {
   readonly secrets: Readonly<Record<string, string>>;
   readonly logGroup: string;
   readonly region: string;
-  /** What turned out wrong with values that were not known before. */
-  readonly problems: string;
   /** host.sh */
   readonly script: string;
 }
@@ -36,7 +35,7 @@ systemctl enable --now docker
  * host target does, by the same script. The texts go in base64: SSM takes double braces, which Docker's templates have, for its own.
  */
 export function releaseCommands(release: Ec2Release): string[] {
-  const { identity, architecture, settings, secrets, logGroup, region, problems, script } = release;
+  const { identity, architecture, settings, secrets, logGroup, region, script } = release;
   const names = Object.keys(secrets).sort();
   const machine = {
     // Docker keeps the last lines itself too (since 20.10), so that a failed release can show them.
@@ -46,7 +45,7 @@ export function releaseCommands(release: Ec2Release): string[] {
     ],
     resolved: names,
   };
-  const pull = pullSettings(identity, settings.image, architecture, undefined);
+  const pull = pullSettings(identity, settings.image, architecture);
   const ecr = ecrAddress(settings.image);
   return [
     `# multiarch: ${settings.image}`,
@@ -70,13 +69,17 @@ export function releaseCommands(release: Ec2Release): string[] {
       `resolved_${name}=$(${secretCommand(secrets[name]!, region)})`,
       `export resolved_${name}`,
     ]),
-    run(
-      releaseSettings(identity, problems ? { image: "" } : settings, [], problems, machine),
-      "release",
-    ),
+    run(releaseSettings(identity, settings, [], machine), "release"),
     run(pull, "forget"),
   ];
 }
+
+/** A quoted text without the double braces that SSM replaces: `{{ssm:name}}` would become the value of a parameter. */
+const unbraced = (quoted: string) => quoted.replace(/\{(?=\{)/g, "{''");
+const word = (text: string) => unbraced(quote(text));
+
+/** What SSM runs instead if values that became known late are not valid. */
+export const refusalCommands = (problems: string): string => unbraced(refusalScript(problems));
 
 /** A command that prints a text. */
 const decoded = (text: string) => `printf %s '${Buffer.from(text).toString("base64")}' | base64 -d`;
@@ -88,20 +91,20 @@ function run(settings: string, action: string): string {
 /** Prints a secret's value; the region is the ARN's own. */
 function secretCommand(arn: string, region: string): string {
   const [, , service, at, , ...rest] = arn.split(":");
-  const where = `--region ${at || region} --output text`;
+  const where = `--region ${unbraced(shellWord(at || region))} --output text`;
   if (service === "ssm") {
     // By its whole ARN: a parameter's name may start with a slash or not, and the ARN doesn't tell.
-    return `aws ssm get-parameter ${where} --with-decryption --name ${quote(arn)} --query Parameter.Value`;
+    return `aws ssm get-parameter ${where} --with-decryption --name ${word(arn)} --query Parameter.Value`;
   }
   // arn:aws:secretsmanager:region:account:secret:name-suffix[:json-key:version-stage:version-id]
   const [, , key, stage, versionId] = rest;
   const id = arn.split(":").slice(0, 7).join(":");
   const version = [
-    ...(stage ? [` --version-stage ${quote(stage)}`] : []),
-    ...(versionId ? [` --version-id ${quote(versionId)}`] : []),
+    ...(stage ? [` --version-stage=${word(stage)}`] : []),
+    ...(versionId ? [` --version-id=${word(versionId)}`] : []),
   ].join("");
-  const value = `aws secretsmanager get-secret-value ${where} --secret-id ${quote(id)}${version} --query SecretString`;
+  const value = `aws secretsmanager get-secret-value ${where} --secret-id ${word(id)}${version} --query SecretString`;
   if (!key) return value;
   // Amazon Linux has Python for its own tools.
-  return `${value} | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]], end="")' ${quote(key)}`;
+  return `${value} | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]], end="")' ${word(key)}`;
 }

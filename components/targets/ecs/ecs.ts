@@ -8,19 +8,30 @@ import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange, explainFailure, settled } from "../../hooks";
 import { type Architecture, spellings, statedArchitecture } from "../../platform";
+import { checkedAlone, shellCommand } from "../../late";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
-import { logStatements, policy, pullStatements, secretStatements, trust } from "../aws/iam";
+import {
+  logStatements,
+  policy,
+  pullStatements,
+  secretStatements,
+  shellStatement,
+  taskTrust,
+  trust,
+} from "../aws/iam";
 import { type Balanced, frontOf } from "../aws/loadBalancer";
 import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
 import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
+import { containerDefinitions } from "./containerDefinitions";
 import { type EcsArgs, EcsLaunchType, type EcsTargetArgs } from "./ecsArgs";
 import { ecsProblems } from "./ecsProblems";
 import { fargateSizeWarning } from "./fargateSizes";
 import { failedService, rolloutProblem } from "./rollout";
+import { log } from "../../log";
 
 export * from "./ecsArgs";
 export { ecsProblems } from "./ecsProblems";
@@ -46,12 +57,13 @@ export class EcsTarget extends pulumi.ComponentResource {
   public readonly taskDefinitionArn: pulumi.Output<string>;
   /** The command that shows the logs. */
   public readonly logsCommand: pulumi.Output<string>;
-  /** The command that opens a shell in the first task. It needs AWS's Session Manager plugin; empty where `executeCommand` is off. */
+  /** The command that opens a shell in the first task. It needs AWS's Session Manager plugin; empty unless `executeCommand` is true. */
   public readonly shellCommand: pulumi.Output<string>;
 
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: EcsTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, ecsProblems(args, ""));
+    args = checkedAlone(name, args, opts?.parent, ecsProblems);
     const architecture = statedArchitecture(args)!;
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:EcsTarget", name, recorded, announced("ecs", name, recorded, opts));
@@ -69,6 +81,7 @@ export class EcsTarget extends pulumi.ComponentResource {
       .replace(/[^A-Za-z0-9_-]/g, "-")
       .slice(0, 255);
     const fargate = args.launchType !== EcsLaunchType.Ec2;
+    const { command, user, tmpfs, capabilities } = args;
     const task = new aws.ecs.TaskDefinition(
       name,
       {
@@ -98,7 +111,7 @@ export class EcsTarget extends pulumi.ComponentResource {
           `environment of ECS for ${unique}`,
           refuseReadableSecrets(
             args.environment,
-            { command: args.command, user: args.user },
+            { command, user, tmpfs, capabilities },
             path,
             path("secrets"),
           ),
@@ -124,9 +137,9 @@ export class EcsTarget extends pulumi.ComponentResource {
     this.taskDefinitionArn = task.arn;
     this.url = balanced?.url ?? pulumi.output("");
     this.shellCommand =
-      args.executeCommand === false
+      args.executeCommand !== true
         ? pulumi.output("")
-        : pulumi.interpolate`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`;
+        : shellCommand`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`;
     confirmRollout(place, task, service, this.logsCommand);
     this.registerOutputs({
       url: this.url,
@@ -142,7 +155,7 @@ export class EcsTarget extends pulumi.ComponentResource {
 function warnOfSize(target: EcsTarget, args: EcsArgs, path: (field: string) => string): void {
   if (args.launchType === EcsLaunchType.Ec2) return;
   const warning = fargateSizeWarning(args.cpu ?? defaults.cpu, args.memory ?? defaults.memory);
-  if (warning !== undefined) void pulumi.log.warn(path(warning), target);
+  if (warning !== undefined) void log.warn(path(warning), target);
 }
 
 /** Where everything is made, and what is known by then. */
@@ -166,10 +179,10 @@ interface Roles {
 /** The role with which ECS itself starts a task, and the role that the app has. */
 function makeRoles({ target, name, args, image, logs }: Place): Roles {
   const opts = { parent: target };
-  const assumeRolePolicy = trust("ecs-tasks.amazonaws.com");
-  const role = (suffix: string) =>
+  const role = (suffix: string, assumeRolePolicy: pulumi.Input<string>) =>
     new aws.iam.Role(`${name}-${suffix}`, { assumeRolePolicy, tags: args.tags }, opts);
-  const [execution, task] = [role("execution"), role("task")];
+  const execution = role("execution", trust("ecs-tasks.amazonaws.com"));
+  const task = role("task", logs.arn.apply(taskTrust));
   const secrets = pulumi
     .all([...Object.values(args.secrets ?? {}), args.pullSecretArn])
     .apply((arns) => arns.filter((arn) => arn !== undefined));
@@ -190,16 +203,9 @@ function makeRoles({ target, name, args, image, logs }: Place): Roles {
     opts,
   );
   const policies: pulumi.Resource[] = [start];
-  if (args.executeCommand !== false) {
+  if (args.executeCommand === true) {
     // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-required-iam-permissions
-    const channels = [
-      "CreateControlChannel",
-      "CreateDataChannel",
-      "OpenControlChannel",
-      "OpenDataChannel",
-    ];
-    const Action = channels.map((action) => `ssmmessages:${action}`);
-    const shell = policy([{ Effect: "Allow", Action, Resource: ["*"] }]);
+    const shell = policy([shellStatement]);
     policies.push(
       new aws.iam.RolePolicy(`${name}-shell`, { role: task.name, policy: shell }, opts),
     );
@@ -209,54 +215,6 @@ function makeRoles({ target, name, args, image, logs }: Place): Roles {
   );
   policies.push(...attachPolicies(`${name}-task`, task, args.policyArns ?? [], opts));
   return { execution, task, policies };
-}
-
-function containerDefinitions(
-  { args, image, logs, region }: Place,
-  container: string,
-): pulumi.Output<string> {
-  const pairs = (values: Record<string, pulumi.Input<string>> | undefined, field: string) =>
-    Object.entries(values ?? {})
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([variable, value]) => ({ name: variable, [field]: value }));
-  const { health } = args;
-  return pulumi.jsonStringify([
-    {
-      name: container,
-      image: image.ref,
-      essential: true,
-      environment: pairs(args.environment, "value"),
-      secrets: pairs(args.secrets, "valueFrom"),
-      ...(args.containerPort !== undefined && {
-        portMappings: [{ containerPort: args.containerPort, protocol: "tcp" }],
-      }),
-      ...(args.command !== undefined && { command: args.command }),
-      ...(args.user !== undefined && { user: args.user }),
-      // What another stack gives may come to nothing, which is none.
-      repositoryCredentials: pulumi
-        .output(args.pullSecretArn)
-        .apply((arn) => arn && { credentialsParameter: arn }),
-      ...(health !== undefined && {
-        healthCheck: {
-          command: ["CMD", ...health.command],
-          interval: health.interval ?? 10,
-          timeout: health.timeout ?? 5,
-          retries: health.retries ?? 3,
-          startPeriod: health.startPeriod ?? 10,
-        },
-      }),
-      // An app that ignores SIGTERM as process 1, and the zombies of one that starts others, are init's business.
-      linuxParameters: { initProcessEnabled: true },
-      logConfiguration: {
-        logDriver: "awslogs",
-        options: {
-          "awslogs-group": logs.name,
-          "awslogs-region": region,
-          "awslogs-stream-prefix": container,
-        },
-      },
-    },
-  ]);
 }
 
 function makeCluster({ target, name, args }: Place): pulumi.Output<string> {
@@ -326,7 +284,7 @@ function makeService(
       deploymentMinimumHealthyPercent: 100,
       deploymentMaximumPercent: 200,
       waitForSteadyState: true,
-      enableExecuteCommand: args.executeCommand ?? true,
+      enableExecuteCommand: args.executeCommand ?? false,
       propagateTags: "SERVICE",
       tags: args.tags,
     },

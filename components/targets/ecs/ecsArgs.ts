@@ -3,6 +3,7 @@ import type { Architecture } from "../../platform";
 import type { AwsEnvironmentArgs } from "../aws/environment";
 import type { LoadBalancerArgs } from "../aws/loadBalancerArgs";
 import type { NetworkArgs } from "../aws/network";
+import type { HardeningArgs } from "../hardening";
 import type { TargetImageArgs } from "../targetImage";
 
 /** What the tasks run on. */
@@ -44,7 +45,7 @@ export interface EcsHealthArgs {
 }
 
 /** How a service of ECS runs the image. */
-export interface EcsArgs extends NetworkArgs, AwsEnvironmentArgs {
+export interface EcsArgs extends NetworkArgs, AwsEnvironmentArgs, HardeningArgs {
   /**
    * The architecture of the machines. Plain: it decides which platform is built. A change is a new deployment: the tasks of the old
    * architecture stop when those of the new one are healthy.
@@ -106,8 +107,10 @@ export interface EcsArgs extends NetworkArgs, AwsEnvironmentArgs {
    */
   assignPublicIp?: boolean;
   /**
-   * Whether `aws ecs execute-command` may open a shell in a task. It gives the task's role the right to SSM's message channels.
-   * @default true
+   * Turns on ECS Exec, so that `aws ecs execute-command` can open a shell in a task. The task's role then gets the right to use SSM's
+   * message channels. Can't be combined with `readOnlyRootFilesystem`
+   * (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html).
+   * @default false
    */
   executeCommand?: boolean;
   /** ARNs of policies for the role that the app itself has. */

@@ -5,6 +5,7 @@ import { logRetentionProblem } from "../aws/logs";
 import { networkProblems } from "../aws/network";
 import { policyArnProblems } from "../aws/policyAttachments";
 import { reachProblems } from "../aws/reach";
+import { hardeningFields, hardeningProblems } from "../hardening";
 import { architectureProblem, imageProblem } from "../targetImage";
 import { type EcsArgs, EcsLaunchType } from "./ecsArgs";
 
@@ -35,6 +36,7 @@ const ecsFields: Readonly<Record<keyof EcsArgs, true>> = {
   subnetIds: true,
   environment: true,
   secrets: true,
+  ...hardeningFields,
 };
 
 /** What is wrong with the arguments of an ECS target. `path` is that of the object in an App, empty for the target alone. */
@@ -48,6 +50,7 @@ export function ecsProblems(given: unknown, path: string): Problem[] {
   checkMachine(check, args, at);
   reachProblems(check, args, at);
   checkContainer(check, args, at);
+  checkHardening(check, args, at);
   environmentProblems(check, args, at);
   networkProblems(check, args, at);
   logRetentionProblem(check, args.logRetentionDays, at("logRetentionDays"));
@@ -60,7 +63,16 @@ function checkMachine(check: Checker, args: Fields, at: At): void {
   architectureProblem(check, architecture, at("architecture"), "ECS");
   check.oneOf(launchType, at("launchType"), Object.values(EcsLaunchType));
   check.flag(spot, at("spot"));
-  check.text(args.clusterArn, at("clusterArn"), `"arn:aws:ecs:…:cluster/…"`);
+  const cluster = `"arn:aws:ecs:…:cluster/…"`;
+  if (
+    check.text(args.clusterArn, at("clusterArn"), cluster) &&
+    !/^(arn:\S+:cluster\/)?[A-Za-z0-9_][\w-]*$/.test(args.clusterArn)
+  )
+    check.add(
+      at("clusterArn"),
+      `${show(args.clusterArn)} is not the ARN of a cluster`,
+      `use ${cluster}`,
+    );
   if (launchType === EcsLaunchType.Ec2) {
     if (args.clusterArn === undefined)
       check.add(
@@ -97,6 +109,33 @@ function checkContainer(check: Checker, args: Fields, at: At): void {
   )
     check.add(at("pullSecretArn"), "is no ARN of a secret in Secrets Manager", `write ${example}`);
   checkHealth(check, args.health, at);
+}
+
+/** What ECS, or Fargate, does not support (see the sources in `HardeningArgs`). */
+function checkHardening(check: Checker, args: Fields, at: At): void {
+  hardeningProblems(check, args, at);
+  if (args.pidsLimit !== undefined && args.pidsLimit !== null)
+    check.add(
+      at("pidsLimit"),
+      "is not supported by ECS: a task definition has no process limit",
+      "remove it; on your own instances, set ECS_TASK_PIDS_LIMIT of the ECS agent",
+    );
+  if (args.executeCommand === true && args.readOnlyRootFilesystem === true)
+    check.add(
+      at("executeCommand"),
+      `can't be combined with ${at("readOnlyRootFilesystem")}: ECS Exec writes to the root file system`,
+      "remove one of them",
+    );
+  if (args.launchType === EcsLaunchType.Ec2) return;
+  const fix = `remove it, or set ${at("launchType")} to "EC2"`;
+  if (args.noNewPrivileges === true)
+    check.add(at("noNewPrivileges"), "is not supported on Fargate", fix);
+  const added = isFields(args.capabilities) ? args.capabilities.add : undefined;
+  (Array.isArray(added) ? added : []).forEach((name: unknown, index) => {
+    if (isLater(name) || name === "SYS_PTRACE") return;
+    const what = `${show(name)} can't be added on Fargate, which supports SYS_PTRACE only`;
+    check.add(at(`capabilities.add[${index}]`), what, fix);
+  });
 }
 
 function checkHealth(check: Checker, health: unknown, at: At): void {

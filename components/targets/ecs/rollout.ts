@@ -1,3 +1,5 @@
+import { printable } from "../../errors";
+
 /** What ECS says of a service, as far as it is looked at. */
 export interface ServiceFacts {
   /** The revision that the service is set to run. */
@@ -37,7 +39,7 @@ export function rolloutProblem(
       /unable|fail|unhealthy|stopped|rolling back|rolled back|error/i.test(message),
     )
     .slice(0, shownEvents)
-    .map(({ message }) => `  ${message}`);
+    .map(({ message }) => `  ${printable(message)}`);
   return [
     `ECS runs ${revision(found.taskDefinition)}, not ${revision(asked)}, which was asked for: the new release didn't get healthy, and the one before serves`,
     ...(reasons.length === 0 ? [] : ["what ECS says, the newest first:", ...reasons]),

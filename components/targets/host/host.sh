@@ -11,7 +11,7 @@
 set -fu
 export LC_ALL=C
 cli=docker input=/dev/null limit=60 # seconds that one call of the engine may take
-status=0 action='' username='' password='' server='' said='' reason='' ours='' stage='' revived='' directory='' sum='' lock='' timer=''
+status=0 action='' username='' password='' server='' said='' reason='' ours='' stage='' revived='' directory='' sum='' lock='' timer='' defaults=''
 newline='
 '
 
@@ -371,7 +371,15 @@ unhealthy() { give_up "$1" "the new release isn't healthy: ${reason:-it could no
 # Steps --------------------------------------------------------------------------------------------------------------
 runs_wanted() { is_running "$1" && [ "$(inspect "$1" '{{index .Config.Labels "multiarch.settings"}}')" = "$sum" ]; }
 create_container() { # $@: options, image and command; the environment goes in on stdin, values of several lines as exports
-  said=$(environment_lines | (input=/dev/stdin && with_long_environment bounded 60 "$cli" create --pull never --env-file /dev/stdin "$@" 2>&1))
+  said=$(environment_lines | (input=/dev/stdin && with_long_environment bounded 60 "$cli" create --pull never --env-file /dev/stdin $defaults "$@" 2>&1))
+}
+find_defaults() { # Options that only some engines support. They are not in the fingerprint: another answer must not cause a release.
+  supported=$(engine info --format '{{.LoggingDriver}} {{.PidsLimit}}' 2>/dev/null) # Podman has limits of its own
+  case $(with_options echo) in
+  *--log-driver*) ;;
+  *) case $supported in 'json-file '* | 'local '*) defaults='--log-opt max-size=10m --log-opt max-file=3' ;; esac ;;
+  esac
+  case $supported in *' true') defaults="$defaults --pids-limit 8192" ;; esac
 }
 fingerprint() { # of the very arguments and environment that `create_container` is given
   for hasher in sha256sum shasum openssl cksum; do ! command -v "$hasher" >/dev/null || break; done
@@ -436,6 +444,8 @@ try_candidate() { # the new release beside the one that serves, where only this 
 swap() {
   with_service with_options with_command create_container --name "$app-next" --label "multiarch.settings=$sum" ||
     fail "the container could not be made: $said"
+  case $said in *discarded*) say "the engine reports: ${said%
+*}" ;; esac # a limit that the host's kernel does not support
   say 'switching to the new release'
   if exists "$app"; then stop "$app" || fail "the release that serves could not be stopped: $said"; fi
   reason=''
@@ -459,6 +469,7 @@ release() {
     say 'this release serves already'
   else
     fetch
+    find_defaults
     check_ports
     migrate
     [ "$strategy" = stop-first ] || ! is_running "$app" || try_candidate
@@ -503,7 +514,6 @@ main() {
   trap '' PIPE HUP # a cut connection must not end a swap in the middle
   trap leave EXIT
   trap 'exit 130' INT TERM
-  [ -z "$problems" ] || { printf '%s\n' "$problems" | visible '' >&2; exit 1; }
   # The credentials are taken out of the environment, so that only the pull is given them.
   username=${MULTIARCH_REGISTRY_USERNAME:-} password=${MULTIARCH_REGISTRY_PASSWORD:-}
   unset MULTIARCH_REGISTRY_USERNAME MULTIARCH_REGISTRY_PASSWORD

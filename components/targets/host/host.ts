@@ -6,10 +6,11 @@ import { describeProblems, type Problem } from "../../errors";
 import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
+import { checkedLate, hidden, orElse } from "../../late";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
-import { recordedTarget, targetImage } from "../targetImage";
+import { pulledProblems, recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { hostScript } from "./hostScript";
@@ -22,6 +23,7 @@ import {
   hostIdentity,
   hostUrl,
   pullSettings,
+  refusalScript,
   releaseSettings,
 } from "./hostSettings";
 
@@ -63,23 +65,29 @@ export class HostTarget extends pulumi.ComponentResource {
     refuse(name, hostProblems(args));
 
     const architecture = statedArchitecture(args)!;
+    const path = partPath(opts?.parent, "host");
+    const checked = { ...args, ...lateChecked(name, args, path) };
     // Credentials change from run to run and are no part of what is asked for.
-    const { registry: given, image: source, ref, ssh, ...rest } = args;
+    const { image: source, ref, ssh, registry, ...rest } = checked;
     const recorded = recordedTarget(
       { ...recordedHost({ ...rest, ssh }), image: source, ref },
       architecture,
     );
     super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, opts));
-    const image = targetImage(this, name, args, architecture, given);
+    const image = targetImage(this, name, args, architecture, registry);
     const login = loginOf(image.access);
     const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
-    const path = partPath(opts?.parent, "host");
     const known = args.name ?? scoped;
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
     refuse(name, claim(identity, ssh, path));
     const { container } = identity;
-    const asked = { ports: settings.ports, health: { port: settings.health?.port } };
+    const healthPort = settings.health?.port;
+    // Only what the URL contains: an unknown port of the container is no reason for an unknown URL.
+    const open = settings.ports?.map(({ container: port, host, address }) => {
+      return { address, host: orElse(host, port), container: healthPort === undefined ? 0 : port };
+    });
+    const asked = { ports: open, health: { port: healthPort } };
     const logs = `docker logs --follow --tail 100 ${container}`;
     const shell = `docker exec --interactive --tty ${container} sh`;
 
@@ -87,23 +95,28 @@ export class HostTarget extends pulumi.ComponentResource {
       ...{ image: image.ref, architecture },
       pull: pulumi
         // Over SSH they go in with the script: its server passes no environment on.
-        .all([settings.image, given?.address, ssh && login])
-        .apply(
-          ([ref, address, credentials]) =>
-            pullSettings(identity, ref, architecture, address, credentials) + hostScript("pull"),
+        .all([settings.image, ssh && login])
+        .apply(([ref, credentials]) =>
+          scriptOf(
+            identity,
+            pulledProblems(ref),
+            () => pullSettings(identity, ref, architecture, credentials) + hostScript("pull"),
+          ),
         ),
-      release: (resource) =>
-        releaseText(identity, resource, settings, path).apply(
-          (text) => text + hostScript("release"),
-        ),
+      release: (resource) => releaseText(identity, resource, settings, path),
       remove: (resource) =>
-        pulumi
-          .all([resource, settings.stopTimeout])
-          .apply(
-            ([label, stopTimeout]) =>
+        pulumi.all([resource, settings.stopTimeout]).apply(([label, stopTimeout]) =>
+          scriptOf(
+            identity,
+            // The release of the same settings names what is wrong.
+            hostProblems({ stopTimeout }, path)
+              .filter((one) => one.path.endsWith("stopTimeout"))
+              .map(hidden),
+            () =>
               releaseSettings({ ...identity, resource: label }, { image: "", stopTimeout }) +
               hostScript("release"),
           ),
+        ),
     };
     if (ssh === undefined) {
       deployHere(this, name, container, login, scripts);
@@ -113,9 +126,11 @@ export class HostTarget extends pulumi.ComponentResource {
     } else {
       deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
       const first = firstHost(ssh);
-      this.url = pulumi
-        .all([first, asked])
-        .apply(([{ host }, { ports, health }]) => sshUrl(host.address, ports, health.port));
+      const { address } = Object.values(ssh.hosts)[0]!;
+      this.url = pulumi.output(asked).apply(({ ports, health }) => {
+        const urlOf = (at: string) => sshUrl(at, ports, health.port);
+        return urlOf("host") === "" ? pulumi.output("") : pulumi.output(address).apply(urlOf);
+      });
       this.logsCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, logs));
       this.shellCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, shell));
     }
@@ -127,6 +142,18 @@ export class HostTarget extends pulumi.ComponentResource {
       containerName: this.containerName,
     });
   }
+}
+
+/** How the hosts and the registry are reached, checked before any connection: the script on a host checks everything else. */
+function lateChecked(name: string, args: HostTargetArgs, path: string) {
+  const { ssh, registry } = args;
+  // Within an App, the registry is the image's.
+  const own = [under(path)("ssh"), ...(path === "" ? ["registry"] : [])];
+  return checkedLate(name, { ssh, registry }, (known) =>
+    hostProblems({ ...args, ...known }, path).filter((problem) =>
+      own.some((field) => problem.path.startsWith(field)),
+    ),
+  );
 }
 
 /** What a host target records of its arguments: nothing of how hosts are reached, which changes with the machine that runs Pulumi. */
@@ -229,29 +256,31 @@ function releaseText(
       pulumi.output(settings),
       secretFields(settings.environment ?? {}),
       secretWords(settings, path),
+      secretFields({ ...settings }),
       urn,
     ])
-    .apply(([known, names, exposed, resource]) => {
+    .apply(([known, names, exposed, secretOnes, resource]) => {
       const identity = { ...named, resource };
       // Outputs could not be checked before. The script shows what is wrong: a throw here would show a stack.
       const { image, ...host } = known;
       const late = hostProblems(path === "" ? { ref: image, ...host } : host, path);
-      // Values that are secret aren't shown.
-      const shown = late.filter(
-        (one) => !exposed.some(({ path: field }) => one.path.startsWith(field)),
-      );
-      const problems = [...shown, ...exposed];
+      const of = (fields: string[]) => (one: Problem) =>
+        fields.some((field) => one.path.startsWith(field));
+      const isExposed = of(exposed.map((one) => one.path));
+      const isSecret = of(secretOnes.map(under(path)));
+      const others = late.filter((one) => !isExposed(one));
+      const problems = [...others.map((one) => (isSecret(one) ? hidden(one) : one)), ...exposed];
       const secrets = names.map((secret) => String(known.environment?.[secret] ?? ""));
-      if (problems.length > 0)
-        return releaseSettings(
-          identity,
-          { image: "" },
-          secrets,
-          describeProblems(identity.name, problems),
-        );
-      return releaseSettings(identity, known, secrets);
+      return scriptOf(
+        identity,
+        problems,
+        () => releaseSettings(identity, known, secrets) + hostScript("release"),
+      );
     });
 }
+
+const scriptOf = ({ name }: HostIdentity, problems: readonly Problem[], script: () => string) =>
+  problems.length > 0 ? refusalScript(describeProblems(name, problems)) : script();
 
 /** Secrets where everybody on the host could read them, in its list of processes. */
 async function secretWords(settings: HostArgs, path: string): Promise<Problem[]> {
@@ -261,6 +290,8 @@ async function secretWords(settings: HostArgs, path: string): Promise<Problem[]>
     network: settings.network,
     extraHosts: settings.extraHosts,
     volumes: settings.volumes,
+    tmpfs: settings.tmpfs,
+    capabilities: settings.capabilities,
     "health.path": settings.health?.path,
     "health.command": settings.health?.command,
     "release.command": settings.release?.command,

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Architecture } from "../../platform";
+import type { HardeningArgs } from "../hardening";
 import type { TargetImageArgs } from "../targetImage";
 import type { SshHostArgs } from "./sshArgs";
 
@@ -112,7 +113,7 @@ export interface HostRegistryArgs {
 }
 
 /** How a container runs on a host. The names are those of `docker run`. */
-export interface HostArgs {
+export interface HostArgs extends HardeningArgs {
   /**
    * The architecture of the host, or of all hosts, which `uname -m` there must confirm before anything is pulled. Plain: it decides which
    * platform is built.

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
 import { Architecture, parseArchitecture } from "../../platform";
+import { hardeningFields, hardeningProblems } from "../hardening";
 import { imageProblem } from "../targetImage";
 import { HostRestart, HostStrategy, type HostTargetArgs } from "./hostArgs";
 import { sshProblems } from "./sshProblems";
@@ -28,6 +29,7 @@ const hostFields: Readonly<Record<keyof HostTargetArgs, true>> = {
   strategy: true,
   user: true,
   volumes: true,
+  ...hardeningFields,
 };
 
 /** What a value must be: the test, the words for it, and what to write instead. */
@@ -80,7 +82,7 @@ const rules = {
   },
   restart: member(Object.values(HostRestart)),
   strategy: member(Object.values(HostStrategy)),
-  httpPath: text('a path that starts with "/"', 'write "/health"', /^\/[\x21-\x7e]*$/),
+  httpPath: text('a path that starts with "/"', 'write "/health"', /^\/[\x21\x22\x24-\x7e]*$/),
   memory: whole(
     "a whole number of MiB, at least 6",
     "give MiB such as 256, or leave it out for no limit",
@@ -152,6 +154,7 @@ export function hostProblems(args: unknown, path = ""): Problem[] {
   sshProblems(checker, args.ssh, at("ssh"));
   environmentProblems(checker, args.environment, at("environment"));
   containerProblems(checker, args, path);
+  hardeningProblems(checker, args, at);
   if (path === "") registryProblems(checker, args.registry);
   return checker.problems;
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
 import { registryIn } from "../../registry/reference";
 import type { Architecture } from "../../platform";
+import { quote } from "../../quote";
 import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
 
@@ -31,8 +32,6 @@ export function hostIdentity(project: string, stack: string, name: string): Host
   return { container, owner: `${project}/${stack}/${name}`, name };
 }
 
-/** A word as it stands in a shell script. */
-export const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 const assign = (name: string, value: string | number): string => `${name}=${quote(String(value))}`;
 /** A shell function that calls its arguments with these words after them: POSIX sh's way to have a list. */
 const list = (name: string, words: readonly string[]): string =>
@@ -40,7 +39,7 @@ const list = (name: string, words: readonly string[]): string =>
 const lines = (name: string, words: readonly string[]): string =>
   `${name}() { ${words.length === 0 ? ":" : `printf '%s\\n' ${words.join(" ")}`}; }`;
 
-function header(identity: HostIdentity, image: string, problems: string): string[] {
+function header(identity: HostIdentity, image: string): string[] {
   return [
     assign("name", identity.name),
     assign("app", identity.container),
@@ -50,9 +49,12 @@ function header(identity: HostIdentity, image: string, problems: string): string
     assign("registry", registryIn(image) ?? "docker.io"),
     assign("pull_timeout", 1800),
     assign("lock_timeout", 900),
-    assign("problems", problems),
   ];
 }
+
+/** The whole script if values that became known late are not valid: it prints the problems and fails, and contains no other value. */
+export const refusalScript = (problems: string): string =>
+  `printf '%s\\n' ${quote(problems)} >&2\nexit 1\n`;
 
 /** Credentials for the pull. */
 export interface PullCredentials {
@@ -61,20 +63,17 @@ export interface PullCredentials {
 }
 
 /**
- * The settings of the `pull` script.
- * @param credentials given only over SSH, whose server passes no environment on; else they come in that
+ * The settings of the `pull` script. The credentials are for the registry that the image's reference names.
+ * @param credentials only over SSH, where the server passes no environment on; otherwise the environment contains them
  */
 export function pullSettings(
   identity: HostIdentity,
   image: string,
   architecture: Architecture,
-  registry: string | undefined,
   credentials?: PullCredentials,
 ): string {
-  const address = registry?.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
   return [
-    ...header(identity, image, ""),
-    ...(address ? [assign("registry", address)] : []),
+    ...header(identity, image),
     assign("architecture", architecture),
     ...(credentials
       ? [
@@ -98,13 +97,11 @@ export interface MachineSettings {
 /**
  * The settings of the `release` and `remove` scripts.
  * @param secrets the values to mask in everything that is shown
- * @param problems what is wrong with values that were not known before: the script shows it and does nothing
  */
 export function releaseSettings(
   identity: HostIdentity,
   args: HostSettings,
   secrets: readonly string[] = [],
-  problems = "",
   machine: MachineSettings = {},
 ): string {
   const ports = (args.ports ?? []).map((port) => ({ ...port, at: placeOf(port) }));
@@ -126,7 +123,7 @@ export function releaseSettings(
     list(name, command(words)).replace("'$image'", '"$image"');
 
   return [
-    ...header(identity, args.image, problems),
+    ...header(identity, args.image),
     // As long as the longest release that another run may be at.
     assign("lock_timeout", releaseTimeout + 2 * healthTimeout + 3 * stopTimeout + 300),
     assign("strategy", args.strategy ?? HostStrategy.Swap),
@@ -141,11 +138,13 @@ export function releaseSettings(
     assign("stop_timeout", stopTimeout),
     assign("release_timeout", releaseTimeout),
     list("with_options", [
-      ...["--init", "--label", `multiarch.app=${identity.owner}`],
+      ...[`--init${args.init === false ? "=false" : ""}`],
+      ...["--label", `multiarch.app=${identity.owner}`],
       ...["--label", `multiarch.resource=${identity.resource ?? identity.owner}`],
       ...[...long.map(([name]) => name), ...resolved].flatMap((name) => ["--env", name]),
       ...(machine.options ?? []),
       ...(args.volumes ?? []).flatMap((volume) => ["--mount", mount(volume)]),
+      ...hardeningOptions(args),
       ...optional("--memory", args.memory ? `${args.memory}m` : undefined),
       ...optional("--cpus", args.cpus),
       ...optional("--user", args.user),
@@ -181,6 +180,22 @@ export function releaseSettings(
   ].join("\n");
 }
 
+/** What the container may do, in the words of `docker create`. */
+function hardeningOptions(args: HostSettings): string[] {
+  const { add, drop } = args.capabilities ?? {};
+  return [
+    ...(args.readOnlyRootFilesystem ? ["--read-only"] : []),
+    ...(args.tmpfs ?? []).flatMap(({ target, size }) => [
+      "--mount",
+      csv(["type=tmpfs", `target=${target}`, `tmpfs-size=${size}m`]),
+    ]),
+    ...(drop ?? []).flatMap((name) => ["--cap-drop", name]),
+    ...(add ?? []).flatMap((name) => ["--cap-add", name]),
+    ...(args.noNewPrivileges ? ["--security-opt", "no-new-privileges"] : []),
+    ...(typeof args.pidsLimit === "number" ? ["--pids-limit", String(args.pidsLimit)] : []),
+  ];
+}
+
 /** Where a port listens: `127.0.0.1:8080`. An address that turns out to be no text is told by the script. */
 function placeOf(port: NonNullable<HostSettings["ports"]>[number]): string {
   const address = String(port.address ?? "127.0.0.1");
@@ -193,14 +208,18 @@ function reachable(at: string): string {
   return at.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
 }
 
-/** Docker reads `--mount` as a line of CSV. A folder that isn't there is an error, where `--volume` would make one and leave it. */
+/** A folder that doesn't exist is an error with `--mount`, where `--volume` would create one. */
 function mount(volume: NonNullable<HostSettings["volumes"]>[number]): string {
-  const fields = [
+  return csv([
     `type=${volume.source.startsWith("/") ? "bind" : "volume"}`,
     `source=${volume.source}`,
     `target=${volume.target}`,
     ...(volume.readOnly ? ["readonly"] : []),
-  ];
+  ]);
+}
+
+/** Docker reads `--mount` as a line of CSV. */
+function csv(fields: readonly string[]): string {
   return fields
     .map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
     .join(",");

@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { docker, run } from "../../command";
 import { besides, program } from "../../hosting";
+import { quote } from "../../quote";
 import { type Look, lookOverSsh } from "./sshLook";
 import { explainSsh, type SshPlace } from "./sshText";
+import { log } from "../../log";
 
 /**
  * Looks in every run whether the container of the state is the one that runs: a killed run may have gone on by itself, and a
@@ -29,11 +31,11 @@ export function watchContainer(
         ? await lookOverSsh(place.connection, container)
         : { running: await runningHere(container, released, early) };
       if (place && failure === "host key mismatch")
-        await pulumi.log.warn(explainSsh(failure, place)!, component);
+        await log.warn(explainSsh(failure, place)!, component);
       if (running === undefined || running === released) return;
       const where = place ? place.connection.host : "this machine";
-      await pulumi.log.warn(
-        `${running === "" ? "nothing" : "something else than the last up released"} runs as ${container} on ${where} (a run that was killed, or work by hand): \`pulumi up --replace '${urn}'\` releases it again`,
+      await log.warn(
+        `${running === "" ? "nothing" : "something else than the last up released"} runs as ${container} on ${where} (a run that was killed, or work by hand): \`pulumi up --replace ${quote(urn)}\` releases it again`,
         component,
       );
     });

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command/remote/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
+import { orElse } from "../../late";
 import { watchContainer } from "./hostWatch";
 import type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./sshArgs";
 import { isSilent } from "./sshLook";
@@ -52,7 +53,7 @@ export function deployOverSsh(
   let before: pulumi.Resource[] = [];
   for (const [host, at] of Object.entries(ssh.hosts)) {
     const { connection, known } = sshConnection(ssh, at);
-    const place = pulumi.interpolate`${at.address}:${at.port ?? 22}`;
+    const place = pulumi.interpolate`${at.address}:${orElse(at.port, 22)}`;
     const resource = pulumi.interpolate`${urn}@${place}`;
     const over = known.apply((to): SshPlace => ({ path, host, connection: to }));
     const idOf = (what: string) => `${what} over SSH (${name}-${host}, ${container})`;
@@ -126,12 +127,12 @@ export function firstHost(
   ssh: SshHostArgs,
 ): pulumi.Output<{ host: SshEndpoint; bastion?: SshEndpoint }> {
   const [at] = Object.values(ssh.hosts);
-  const user = ssh.user ?? "root";
+  const user = orElse(ssh.user, "root");
   const endpoint = (to: SshAddressArgs, as: pulumi.Input<string>) =>
-    pulumi.output({ address: to.address, port: to.port ?? 22, user: as });
+    pulumi.output({ address: to.address, port: orElse(to.port, 22), user: as });
   return pulumi.output({
     host: endpoint(at!, user),
-    ...(ssh.bastion && { bastion: endpoint(ssh.bastion, ssh.bastion.user ?? user) }),
+    ...(ssh.bastion && { bastion: endpoint(ssh.bastion, orElse(ssh.bastion.user, user)) }),
   });
 }
 
@@ -150,22 +151,22 @@ export function recordedSsh({ hosts, user, bastion }: SshHostArgs): SshHostArgs 
 
 /** The connection to a host, as the provider's inputs and as the values that they will have. */
 function sshConnection(ssh: SshHostArgs, at: SshAddressArgs) {
-  const user = ssh.user ?? "root";
+  const user = orElse(ssh.user, "root");
   const { bastion } = ssh;
   // Behind a bastion, a second try would use the connection that the first one broke, and hide why it did.
+  const usual = bastion ? 0 : 1;
   const limit =
     ssh.attempts === undefined
-      ? bastion
-        ? 0
-        : 1
-      : pulumi.output(ssh.attempts).apply((attempts) => attempts - 1);
+      ? usual
+      : pulumi.output(ssh.attempts).apply((attempts) => (attempts ?? usual + 1) - 1);
   const hop = (
     to: SshAddressArgs,
     key: Pick<SshBastionArgs, "privateKey" | "privateKeyPassword">,
   ) => ({
     host: to.address,
-    port: to.port ?? 22,
-    hostKey: to.acceptAnyHostKey ? undefined : to.hostKey,
+    port: orElse(to.port, 22),
+    // Without a host key, the provider and the look check none. So a key that is missing becomes one that they can't parse.
+    hostKey: to.acceptAnyHostKey === true ? undefined : orElse(to.hostKey, "missing"),
     privateKey: secret(key.privateKey),
     privateKeyPassword: secret(key.privateKeyPassword),
     agentSocketPath: ssh.agentSocket,
@@ -178,7 +179,7 @@ function sshConnection(ssh: SshHostArgs, at: SshAddressArgs) {
     ...(bastion && {
       proxy: {
         ...hop(bastion, bastion.privateKey === undefined ? ssh : bastion),
-        user: bastion.user ?? user,
+        user: orElse(bastion.user, user),
         // One more than the host behind it: explainSsh tells by it whose error it is.
         dialErrorLimit: pulumi.output(limit).apply((most) => most + 1),
       },
@@ -188,4 +189,7 @@ function sshConnection(ssh: SshHostArgs, at: SshAddressArgs) {
 }
 
 const secret = (value: pulumi.Input<string> | undefined) =>
-  value === undefined ? undefined : pulumi.secret(value);
+  value === undefined
+    ? undefined
+    : // Providers reject a secret that turns out to be undefined.
+      pulumi.output(value).apply((known) => (known ? pulumi.secret(known) : undefined!));

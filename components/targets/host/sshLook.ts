@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import type { Client, ConnectConfig } from "ssh2";
-import { quote } from "./hostSettings";
+import { quote } from "../../quote";
 import type { SshConnection } from "./sshText";
 
 /** What a look at a host found. */
@@ -67,7 +67,7 @@ export function isSilent({ host, port }: SshConnection, patience = 15_000): Prom
 }
 
 function options(to: SshConnection, onMismatch: () => void): ConnectConfig {
-  const [type, key] = to.hostKey?.trim().split(/\s+/) ?? [];
+  const [type, key] = to.hostKey?.split(" ") ?? [];
   return {
     host: to.host,
     port: to.port,
@@ -76,7 +76,7 @@ function options(to: SshConnection, onMismatch: () => void): ConnectConfig {
     passphrase: to.privateKeyPassword,
     agent: to.agentSocketPath ?? process.env.SSH_AUTH_SOCK,
     readyTimeout: 5000,
-    ...(type && {
+    ...(type !== undefined && {
       algorithms: { serverHostKey: [type as "ssh-ed25519"] },
       hostVerifier: (shown: Buffer) => {
         const same = shown.toString("base64") === key;
@@ -101,12 +101,17 @@ function question(container: string): string {
   return `sh -c ${quote(`if command -v docker >/dev/null; then docker ${inspect}; else podman ${inspect}; fi`)}`;
 }
 
+/** Characters of a host's answer that are read: an id and a word. */
+const mostOutput = 10_000;
+
 function output(client: Client, command: string): Promise<string> {
   return new Promise((resolve, reject) =>
     client.exec(command, (error, stream) => {
       if (error) return reject(error);
       let text = "";
-      stream.on("data", (data: Buffer) => (text += data.toString()));
+      stream.on("data", (data: Buffer) => {
+        if (text.length < mostOutput) text += data.toString();
+      });
       stream.on("error", reject).on("close", () => resolve(text));
       stream.stderr.resume();
     }),

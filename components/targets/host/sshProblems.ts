@@ -145,7 +145,7 @@ function addressProblems(checker: Checker, host: Fields, path: string): void {
 /** The command that prints a host's key. */
 function scan({ address, port }: Fields): string {
   const option = typeof port === "number" && port !== 22 ? ` -p ${port}` : "";
-  const known = typeof address === "string" && /^[\w.:-]+$/.test(address);
+  const known = typeof address === "string" && /^[\w:][\w.:-]*$/.test(address);
   return `ssh-keyscan -t ed25519${option} ${known ? address : "ADDRESS"}`;
 }
 

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { HostPortArgs } from "./hostArgs";
-import { quote } from "./hostSettings";
+import { shellWord } from "../../quote";
 
 /** How a machine is reached, all of it known. */
 export interface SshEndpoint {
@@ -31,12 +31,10 @@ export function sshCommand(host: SshEndpoint, bastion: SshEndpoint | undefined, 
         `${bastion.user}@${bracket(bastion.address)}${bastion.port === 22 ? "" : `:${bastion.port}`}`,
       ]
     : [];
-  return ["ssh", "-t", ...port, ...jump, `${host.user}@${host.address}`, quoteWhole(command)].join(
-    " ",
-  );
+  const words = ["ssh", "-t", ...port, ...jump, `${host.user}@${host.address}`, command];
+  return words.map(shellWord).join(" ");
 }
 
-const quoteWhole = (text: string): string => (/\s/.test(text) ? quote(text) : text);
 const bracket = (address: string): string => (isIP(address) === 6 ? `[${address}]` : address);
 
 type Ports = readonly { readonly [K in keyof HostPortArgs]: string | number | undefined }[];
@@ -159,7 +157,7 @@ function toldOf(place: SshPlace, atBastion: boolean): Told {
   const port = at.port === 22 ? "" : ` -p ${at.port}`;
   return {
     machine: `${bracket(at.host)}:${at.port}${!atBastion && connection.proxy ? " behind the bastion" : ""}`,
-    key: `ssh-keyscan -t ed25519${port} ${at.host}`,
+    key: `ssh-keyscan -t ed25519${port} ${shellWord(at.host)}`,
     field: atBastion ? `${place.path}.bastion` : `${place.path}.hosts.${place.host}`,
     user: at.user,
     place: atBastion ? { ...place, path: `${place.path}.bastion` } : place,

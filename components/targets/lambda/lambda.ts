@@ -7,6 +7,7 @@ import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange } from "../../hooks";
 import { spellings, statedArchitecture } from "../../platform";
+import { checkedAlone, shellCommand } from "../../late";
 import { refuse } from "../../refuse";
 import { partPath, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
@@ -49,6 +50,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: LambdaTargetArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(name, lambdaProblems(args, ""));
+    args = checkedAlone(name, args, opts?.parent, lambdaProblems);
     const architecture = statedArchitecture(args)!;
     const recorded = recordedTarget(args, architecture);
     super(
@@ -114,7 +116,8 @@ export class LambdaTarget extends pulumi.ComponentResource {
     this.version = made.version;
     this.url = functionUrl(this, name, args, made, alias);
     this.logsCommand = logsCommand(logs.name, region);
-    this.invokeCommand = pulumi.interpolate`aws lambda invoke --function-name ${made.name}:${alias.name} --region ${region} /dev/stdout`;
+    const callee = pulumi.interpolate`${made.name}:${alias.name}`;
+    this.invokeCommand = shellCommand`aws lambda invoke --function-name ${callee} --region ${region} /dev/stdout`;
     this.registerOutputs({
       functionName: this.functionName,
       functionArn: this.functionArn,

@@ -2,11 +2,16 @@
 
 - A service's first deployment is in progress until its tasks run: ministack calls it completed at once, so that a
   first release that crashes looks fine and its circuit breaker never opens.
+- It listens on the Unix socket MULTIARCH_SOCKET instead of a port, which every user of the host could use.
 - ECR keeps the exclusion filters of tag immutability, and the registry minds them: ministack drops them.
 """
 
+import asyncio
 import fnmatch
+import os
 
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
 from ministack import app
 from ministack.services import ecr, ecs
 
@@ -80,4 +85,7 @@ if __name__ == "__main__":
     deployments_begin()
     filters_are_kept()
     filters_are_minded()
-    app.main()
+    config = Config()
+    config.bind = [f"unix:{os.environ['MULTIARCH_SOCKET']}"]
+    config.keep_alive_timeout = 75
+    asyncio.run(serve(app.app, config))

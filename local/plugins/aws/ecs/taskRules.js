@@ -70,6 +70,16 @@ function checkTask(inputs, containers, registry) {
       `No Fargate configuration exists for given values: ${units} CPU, ${size} memory. See the AWS documentation for further information.`,
     );
   }
+  for (const { dockerSecurityOptions, linuxParameters } of containers) {
+    if (dockerSecurityOptions?.length) {
+      throw invalid("Fargate compatible task definitions do not support dockerSecurityOptions");
+    }
+    // Developer guide, "Linux parameters".
+    const added = linuxParameters?.capabilities?.add ?? [];
+    if (added.some((/** @type {string} */ one) => one !== "SYS_PTRACE")) {
+      throw invalid("Fargate compatible task definitions only support adding SYS_PTRACE");
+    }
+  }
   if (executionRoleArn) return;
   if (containers.some(({ image }) => String(image).startsWith(`${registry}/`))) {
     throw invalid(
@@ -127,7 +137,19 @@ function definitionProblem(text) {
   const list = JSON.parse(text);
   const wrong = "ECS Task Definition container_definitions is invalid: ";
   if (!Array.isArray(list)) return `${wrong}json: cannot unmarshal object into Go value`;
-  for (const { name, image, environment = [], secrets = [], command = [] } of list) {
+  for (const definition of list) {
+    const { name, image, environment = [], secrets = [], command = [] } = definition;
+    const { readonlyRootFilesystem, dockerSecurityOptions = [], linuxParameters = {} } = definition;
+    const { initProcessEnabled, capabilities = {}, tmpfs = [] } = linuxParameters;
+    for (const [what, value] of Object.entries({ readonlyRootFilesystem, initProcessEnabled })) {
+      if (value !== undefined && value !== null && typeof value !== "boolean") {
+        return `${wrong}json: cannot unmarshal ${typeof value} into Go struct field ${what} of type bool`;
+      }
+    }
+    const sizes = tmpfs.map((/** @type {any} */ { size }) => size);
+    if (!sizes.every(Number.isInteger)) {
+      return `${wrong}json: cannot unmarshal ${typeof sizes[0]} into Go struct field Tmpfs.Size of type int32`;
+    }
     for (const [what, value] of Object.entries({ name, image })) {
       if (value !== undefined && typeof value !== "string") {
         return `${wrong}json: cannot unmarshal ${typeof value} into Go struct field ContainerDefinition.${what} of type string`;
@@ -137,6 +159,13 @@ function definitionProblem(text) {
       ...environment.map((/** @type {any} */ { value }) => ["Environment.Value", value]),
       ...secrets.map((/** @type {any} */ { valueFrom }) => ["Secrets.ValueFrom", valueFrom]),
       ...command.map((/** @type {any} */ value) => ["Command", value]),
+      ...[...dockerSecurityOptions, ...(capabilities.add ?? []), ...(capabilities.drop ?? [])].map(
+        (value) => ["Security", value],
+      ),
+      ...tmpfs.map((/** @type {any} */ { containerPath }) => [
+        "Tmpfs.ContainerPath",
+        containerPath,
+      ]),
     ];
     const bad = texts.find(([, value]) => value !== undefined && typeof value !== "string");
     if (bad) {
