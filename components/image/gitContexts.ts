@@ -1,4 +1,5 @@
 import { run } from "../command";
+import { attempt } from "../registry/attempt";
 
 /** Limit for one `git ls-remote`, in milliseconds. */
 const patience = 10_000;
@@ -47,7 +48,10 @@ export function withoutCredentials(text: string): string {
 }
 
 /** The commit that a Git context stands for now, or why it can't be told. Never asks for anything: no prompt, no agent dialog. */
-export async function commitOf({ remote, ref }: GitContext): Promise<Resolved> {
+export async function commitOf(
+  { remote, ref }: GitContext,
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<Resolved> {
   if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(ref)) return { commit: ref };
   const names = [ref, `refs/heads/${ref}`, `refs/tags/${ref}`, `refs/tags/${ref}^{}`, `${ref}^{}`];
   const quiet = ["-c", "credential.interactive=false", "-c", "core.askPass=true"];
@@ -55,7 +59,7 @@ export async function commitOf({ remote, ref }: GitContext): Promise<Resolved> {
     "git",
     [...quiet, "ls-remote", "--", remote, ...names],
     patience,
-    { env: unattended() },
+    { env: { ...unattended(), ...authentication(remote, secrets) } },
   );
   const reason = late ? detail : stderr.trim().split("\n")[0] || detail;
   if (!ok) return { detail: withoutCredentials(reason) };
@@ -69,6 +73,26 @@ interface Resolved {
   readonly commit?: string;
   /** Why there is none. */
   readonly detail?: string;
+}
+
+/** The login that BuildKit takes from the build's secrets (https://docs.docker.com/build/building/secrets/#git-authentication-for-remote-contexts). */
+function authentication(
+  remote: string,
+  secrets: Readonly<Record<string, string>>,
+): NodeJS.ProcessEnv {
+  const url = attempt(() => new URL(remote));
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return {};
+  const secret = (id: string) => secrets[`${id}.${url.host}`] ?? secrets[id];
+  const token = secret("GIT_AUTH_TOKEN");
+  const basic = token && `basic ${Buffer.from(`x-access-token:${token}`).toString("base64")}`;
+  const header = secret("GIT_AUTH_HEADER") ?? basic;
+  if (!header) return {};
+  const nth = Number(process.env.GIT_CONFIG_COUNT ?? 0);
+  return {
+    GIT_CONFIG_COUNT: String(nth + 1),
+    [`GIT_CONFIG_KEY_${nth}`]: `http.${url.origin}/.extraHeader`,
+    [`GIT_CONFIG_VALUE_${nth}`]: `Authorization: ${header}`,
+  };
 }
 
 function unattended(): NodeJS.ProcessEnv {

@@ -36,7 +36,12 @@ export function watchSources({ args, image, name, path }: Making): Watched {
   // With `pull`, every `up` builds.
   if (!remote || args.pull === true)
     return { buildArgs: { MULTIARCH_FILES: files }, transforms: [] };
-  const commits = sources.apply((given) => commitsOf(given, path, image)) as pulumi.Output<string>;
+  // A commit is not secret, although a token may be needed to look it up.
+  const commits = pulumi.unsecret(
+    pulumi
+      .all([sources, args.secrets ?? {}])
+      .apply(([given, secrets]) => commitsOf(given, secrets, path, image)),
+  ) as pulumi.Output<string>;
   return {
     buildArgs: { MULTIARCH_FILES: files, MULTIARCH_COMMITS: commits },
     transforms: hooksSupported() ? [keepCommits] : [],
@@ -55,6 +60,7 @@ const keepCommits: pulumi.ResourceTransform = ({ props, opts }) =>
 /** The commits of Git contexts, by the contexts' names; undefined if there are none, or not all could be resolved. */
 async function commitsOf(
   { context, named }: BuildSources,
+  secrets: Readonly<Record<string, string>>,
   path: Making["path"],
   image: pulumi.Resource,
 ): Promise<string | undefined> {
@@ -69,7 +75,7 @@ async function commitsOf(
       await log.info(text, image);
       return [];
     }
-    const { commit, detail } = await commitOf(git);
+    const { commit, detail } = await commitOf(git, secrets);
     if (commit !== undefined) return [`${field} ${commit}`];
     const text = `${path(field)}: changes to ${address} are not detected in this run, because its commit could not be resolved: ${detail}`;
     await log.warn(text, image);

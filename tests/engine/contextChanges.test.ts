@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
+import { utils } from "ssh2";
 import { environment, createProject, type Project, type RunResult } from "./harness";
 import { startRegistryFront } from "./appProject";
 
@@ -18,6 +19,7 @@ interface Row {
 
 const copies = "FROM scratch\nCOPY . /\n";
 const write = (file: string, text: string) => fs.writeFileSync(file, text);
+const newKey = () => utils.generateKeyPairSync("ed25519").private;
 function retarget(link: string, target: string): void {
   fs.rmSync(link);
   fs.symlinkSync(target, link);
@@ -107,6 +109,18 @@ const rows: Row[] = [
     title: "an ignored file",
     files: { "app/.dockerignore": "file\n" },
     edit: (file) => write(file("app/file"), "two"),
+    detected: false,
+  },
+  {
+    title: "a file's owner",
+    edit: (file) => fs.chownSync(file("app/file"), process.getuid!() + 1, process.getgid!() + 1),
+    detected: false,
+  },
+  {
+    title: "the content of an SSH key",
+    args: { ssh: [{ id: "default", paths: ["./ROW/key"] }] },
+    files: { key: newKey() },
+    edit: (file) => write(file("key"), newKey()),
     detected: false,
   },
   {

@@ -3,7 +3,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { pack } from "tar-stream";
-import { startRegistryFront } from "./appProject";
+import { registry, startRegistryFront } from "./appProject";
 import { type GitServer, startGitServer } from "./gitServer";
 import { built, createProject, environment, type Project } from "./harness";
 
@@ -108,6 +108,16 @@ it("every run says that a context behind a URL is not watched, without its passw
   }
 });
 
+it("what ADD downloads is not watched", async () => {
+  const files = { file: "one" };
+  const url = (await serveArchive(files)).replace("user:canary@", "");
+  project.write("added/Dockerfile", `FROM scratch\nADD ${url} /\n`);
+  images({ added: { context: "./added" } });
+  await project.up();
+  files.file = "two";
+  expect(built(await project.preview())).toEqual([]);
+});
+
 it("a Dockerfile's path is one inside a remote context, although a local file has that name", async () => {
   const other = "docker/other.Dockerfile";
   const url = await serveArchive({ Dockerfile: label("wrong"), [other]: label("archive") });
@@ -164,13 +174,10 @@ it("a folder whose name is not ASCII is refused in the preview; a link to it bui
 
 /** The label of an image in the registry. */
 async function labelOf(digest: string): Promise<string | undefined> {
-  const base = `http://${environment().registry.upstream}/v2/test/remote-${process.pid}`;
-  const accept = "application/vnd.oci.image.manifest.v1+json";
+  const repository = `test/remote-${process.pid}`;
   const read = async (file: string) =>
-    (await fetch(`${base}/${file}`, { headers: { accept } })).json();
+    JSON.parse((await registry("GET", `${repository}/${file}`)).body) as Record<string, object>;
   const { config } = (await read(`manifests/${digest}`)) as { config: { digest: string } };
-  const { config: settings } = (await read(`blobs/${config.digest}`)) as {
-    config: { Labels?: Record<string, string> };
-  };
-  return settings.Labels?.["built-from"];
+  const { config: settings } = await read(`blobs/${config.digest}`);
+  return (settings as { Labels?: Record<string, string> }).Labels?.["built-from"];
 }

@@ -1,3 +1,4 @@
+import http from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import {
@@ -60,6 +61,29 @@ it("a server that requires a login, and one that isn't there, fail without a pro
   const gone = await commitOf({ remote, ref: "main" });
   expect(gone.detail).toContain("127.0.0.1");
   expect(gone.detail).not.toContain("canary");
+});
+
+it.each([
+  ["GIT_AUTH_TOKEN", "canary", `basic ${Buffer.from("x-access-token:canary").toString("base64")}`],
+  ["GIT_AUTH_HEADER", "bearer canary", "bearer canary"],
+])("the build secret %s is the login, and only for its own host", async (id, value, header) => {
+  const commit = "0123456789abcdef0123456789abcdef01234567";
+  const seen: (string | undefined)[] = [];
+  const line = (text: string) => (text.length + 4).toString(16).padStart(4, "0") + text;
+  const server = http.createServer(({ headers }, response) => {
+    seen.push(headers.authorization);
+    response.setHeader("content-type", "application/x-git-upload-pack-advertisement");
+    const refs = line(`${commit} HEAD\0\n`) + line(`${commit} refs/heads/main\n`);
+    response.end(`${line("# service=git-upload-pack\n")}0000${refs}0000`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const context = { remote: `http://${host}/app.git`, ref: "main" };
+  expect(await commitOf(context, { [id]: value })).toEqual({ commit });
+  expect(await commitOf(context, { [`${id}.${host}`]: value, [id]: "other" })).toEqual({ commit });
+  expect(await commitOf(context, { [`${id}.example.com`]: value })).toEqual({ commit });
+  expect(seen).toEqual([header, header, undefined]);
+  await new Promise((resolve) => server.close(resolve));
 });
 
 it("a server that never answers takes 10 seconds", async () => {
