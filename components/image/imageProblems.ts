@@ -141,7 +141,7 @@ function checkSource(check: Checker, args: Fields, at: At): void {
       check.add(
         at("context"),
         `the name of the folder ${show(folder)} contains characters that are not ASCII, which the docker-build provider can't send to BuildKit`,
-        `rename the folder, or use a link with another name: ln -s ${show(folder)} app`,
+        `rename the folder, or use a link with another name: ln -s ${shellWord(folder)} app`,
       );
   }
   if (check.textMap(args.namedContexts, at("namedContexts"), `{ name: "./folder" }`)) {
@@ -158,7 +158,7 @@ function checkSource(check: Checker, args: Fields, at: At): void {
   const { context, dockerfile, tarball } = args;
   const named = isFields(args.namedContexts) ? args.namedContexts : {};
   const inline = args.dockerfileInline !== undefined;
-  const locations = [context, ...Object.values(named)];
+  const locations = [context, dockerfile ?? "", ...Object.values(named)];
   const file = isFields(tarball) ? tarball.path : undefined;
   if (typeof file !== "string" || !locations.every((one) => typeof one === "string")) return;
   const sources = { context, named, dockerfile, inline } as BuildSources;
