@@ -46,7 +46,11 @@ function place(state: State, name: string): string {
 }
 
 /** The digests that `docker buildx` gives for the folders. */
-async function digests(states: readonly State[], folders: readonly string[]): Promise<string[]> {
+async function digests(
+  states: readonly State[],
+  folders: readonly string[],
+  ...options: string[]
+): Promise<string[]> {
   const targets = folders.map((folder, nth) => {
     const args = argumentsOf(states[nth]!, path.join(project.directory, folder));
     const target = {
@@ -79,6 +83,7 @@ async function digests(states: readonly State[], folders: readonly string[]): Pr
       metadata!,
       "--progress",
       "quiet",
+      ...options,
     ],
     { BUILDX_NO_DEFAULT_ATTESTATIONS: "1" },
   );
@@ -87,6 +92,16 @@ async function digests(states: readonly State[], folders: readonly string[]): Pr
     Record<string, string>
   >;
   return targets.map(([name]) => built[name]!["containerimage.digest"]!);
+}
+
+/**
+ * Whether the images differ when both are built again without a cache. BuildKit gave one context two digests once in 800 builds that ran at
+ * the same time, which says nothing of changes.
+ */
+async function differAgain(before: State, after: State): Promise<boolean> {
+  const folders = [place(before, "again-before"), place(after, "again-after")];
+  const [one, other] = await digests([before, after], folders, "--no-cache");
+  return one !== other;
 }
 
 /** Whether the provider's own hash detects each of the edits: it builds the first state, and is shown the second one. */
@@ -147,11 +162,11 @@ it(`each of ${edits} random edits that changes the image changes the inputs`, as
     // What our own hash leaves to the provider's.
     const left = differ.filter((nth) => ours[nth] === ours[nth - 1]);
     const detected = await providerDetects(left.map((nth) => [states[nth - 1]!, states[nth]!]));
-    left.forEach((nth, at) => {
-      if (detected[at]) return;
+    for (const [at, nth] of left.entries()) {
+      if (detected[at] || !(await differAgain(states[nth - 1]!, states[nth]!))) continue;
       const before = [...states[nth - 1]!.tree].map((one) => JSON.stringify(one));
       missed.push([`${states[nth]!.layout}: ${states[nth]!.edit}`, ...before].join("\n"));
-    });
+    }
   }
   expect(missed).toEqual([]);
   // Edits that change nothing would prove nothing.
@@ -196,10 +211,10 @@ it("15 random edits, each with an up: where the image differs, it was built agai
     folders,
   );
   const second = await up();
-  folders.forEach((_, nth) => {
+  for (const [nth, [state, edited]] of pairs.entries()) {
     expect(first[nth]!.op).toBe("create");
-    if (before[nth] === after[nth]) return;
-    expect([pairs[nth]![1]!.edit, second[nth]!.op]).toEqual([pairs[nth]![1]!.edit, "update"]);
-    expect(second[nth]!.outputs!.digest).not.toBe(first[nth]!.outputs!.digest);
-  });
+    if (before[nth] === after[nth]) continue;
+    const unseen = second[nth]!.op !== "update" && (await differAgain(state!, edited!));
+    expect([edited!.edit, unseen]).toEqual([edited!.edit, false]);
+  }
 });
