@@ -1,9 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isRemoteContext } from "../image/imageProblems";
+import { isRemoteContext } from "../image/gitContexts";
 import { attempt } from "../registry/attempt";
 import { adviseEmulated } from "./advice";
-import { type Access, type AskPlatforms, baseImagesOf, checkBaseImages } from "./baseImages";
+import {
+  type Access,
+  type AskPlatforms,
+  type BaseImage,
+  baseImagesOf,
+  checkBaseImages,
+} from "./baseImages";
 import { checkStages, type Finding } from "./check";
 import { type BuildSettings, readDockerfile } from "./stages";
 
@@ -19,6 +25,8 @@ export interface DockerfileRequest extends BuildSettings {
   readonly requiredBy: Readonly<Record<string, string>>;
   /** Credentials for the registries of base images. */
   readonly access: Access;
+  /** Whether every update builds. */
+  readonly pull?: boolean;
   /** Whether a warning is an error. */
   readonly strict: boolean;
   /** The path of a user's field. */
@@ -41,12 +49,12 @@ export async function checkDockerfile(
   const file = text === undefined ? undefined : readDockerfile(text);
   if (file === undefined) return { errors: [], warnings: [], notes: [] };
   const platforms = Object.keys(request.requiredBy);
-  const images = file.skips("InvalidBaseImagePlatform")
-    ? []
-    : baseImagesOf(file, platforms, request);
+  const all = baseImagesOf(file, platforms, request);
+  const images = file.skips("InvalidBaseImagePlatform") ? [] : all;
   const findings = [
     ...checkStages(file, platforms, request),
     ...(await checkBaseImages(images, request.requiredBy, request.access, ask)),
+    ...(request.pull ? [] : unwatchedTags(all, request.path("pull"))),
   ];
   const lines = (level: Finding["level"]) =>
     findings
@@ -56,6 +64,18 @@ export async function checkDockerfile(
   return request.strict
     ? { errors: warnings, warnings: [], notes }
     : { errors: [], warnings, notes };
+}
+
+/** Base images that may change without a build. It is said when something is built, and not in every run. */
+function unwatchedTags(images: readonly BaseImage[], pull: string): Finding[] {
+  return images
+    .filter(({ image }) => !image.includes("@"))
+    .map(({ image, line }) => ({
+      level: "note",
+      line,
+      what: `a newer image under the tag ${image} will not trigger a build`,
+      fix: `name it by digest, or set ${pull}: true`,
+    }));
 }
 
 /** The advice that fits a Dockerfile whose steps are emulated; undefined where none is slow. */

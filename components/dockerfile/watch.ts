@@ -61,7 +61,7 @@ function requestOf(inputs: BuildInputs = {}) {
   // What is decided by something unknown can't be told.
   const deciding = [context?.location, dockerfile?.location, dockerfile?.inline, target];
   if (deciding.some((value) => value !== undefined && typeof value !== "string")) return {};
-  // A hook sees what the provider made of the inputs: it fills in empty texts.
+  // A hook sees the inputs after the provider's Check, which fills in empty strings.
   return {
     context: known(context?.location) || undefined,
     location: known(dockerfile?.location) || undefined,
@@ -71,6 +71,7 @@ function requestOf(inputs: BuildInputs = {}) {
       Object.entries(buildArgs ?? {}).map(([name, value]) => [name, known(value)]),
     ),
     namedContexts: Object.keys(context?.named ?? {}),
+    pull: inputs.pull === true,
   };
 }
 

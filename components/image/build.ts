@@ -21,13 +21,17 @@ import {
 } from "./inputs";
 import { join } from "./join";
 import { buildHooks } from "./preflight";
+import { type Watched, watchSources } from "./watched";
 import { log } from "../log";
 
 /** One docker-build Image for each platform, joined. */
 export function build(making: Making): Built {
   const { args, plan } = making;
   const repository = repositoryOf(args);
-  const images = plan.platforms.map((platform) => platformImage(making, platform, repository));
+  const watched = watchSources(making);
+  const images = plan.platforms.map((platform) =>
+    platformImage(making, platform, repository, watched),
+  );
   const digests = new Map(plan.platforms.map((one, at) => [one, onceKnown(images[at]!.digest)]));
   const sources = new Map(
     [...digests].map(([one, digest]) => [one, pulumi.interpolate`${repository}@${digest}`]),
@@ -66,6 +70,7 @@ function platformImage(
   making: Making,
   platform: string,
   repository: pulumi.Output<string>,
+  watched: Watched,
 ): dockerBuild.Image {
   const { image, name, args, parent, path } = making;
   const [builder, field] = builderOf(args, platform);
@@ -85,6 +90,7 @@ function platformImage(
       ...dockerfileOf(args),
       buildArgs: {
         ...args.buildArgs,
+        ...watched.buildArgs,
         ...(epoch !== undefined && { SOURCE_DATE_EPOCH: pulumi.output(epoch).apply(String) }),
       },
       ...(args.secrets && { secrets: mapValues(args.secrets, (value) => pulumi.secret(value)) }),
@@ -126,6 +132,7 @@ function platformImage(
       // What was released may still run somewhere, and by digest it may be somebody else's too.
       retainOnDelete: true,
       hooks: buildHooks(making, platform, builder, path(field)),
+      transforms: watched.transforms,
     },
   );
 }

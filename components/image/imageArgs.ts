@@ -94,7 +94,10 @@ export type TarballFormat = (typeof TarballFormat)[keyof typeof TarballFormat];
 
 /** The image as a file on the machine that runs Pulumi, with all its platforms. */
 export interface TarballArgs {
-  /** The file's path, relative to the Pulumi program. Its folder is made. */
+  /**
+   * The file's path, relative to the Pulumi program. Missing folders are created. If the file is inside the build context, an ignore file must
+   * exclude it.
+   */
   path: string;
   /**
    * What the tarball holds.
@@ -206,10 +209,13 @@ export interface ImageArgs {
    * digest and everything its index holds. For promotion between stacks, accounts and registries.
    */
   copyOf?: pulumi.Input<string>;
-  /** Folder of the build context, relative to the Pulumi program, or a URL that BuildKit can fetch. */
+  /**
+   * The build context: a folder, relative to the Pulumi program; a Git repository (`https://….git#branch:folder`, `user@host:path.git`), whose
+   * commit is looked up in each run; or the URL of an archive, whose changes are not detected.
+   */
   context?: pulumi.Input<string>;
   /**
-   * Path of the Dockerfile, relative to the Pulumi program.
+   * Path of the Dockerfile, relative to the Pulumi program. If `context` is a URL, a relative path is one inside that context.
    * @default `Dockerfile` in the context
    */
   dockerfile?: pulumi.Input<string>;

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, isAbsolute, join, resolve } from "node:path";
 import { type At, Checker, type Fields, isFields, under } from "../check";
 import { type Problem, show } from "../errors";
 import { normalisePlatform } from "../platform";
@@ -9,12 +9,9 @@ import { checkOutput, checkReference, checkPlannedOutput } from "./outputProblem
 import { checkBuilder, checkSameBuilders } from "../builders/builderProblems";
 import { shellWord } from "../quote";
 import { registryIn } from "../registry/reference";
+import { isRemoteContext } from "./gitContexts";
+import { type BuildSources, tarballProblems } from "./sources";
 import { checkPullCredentials, checkRegistry, mismatchProblems } from "./registryProblems";
-
-/** A context that BuildKit fetches by itself: a URL, or a Git address. */
-export function isRemoteContext(location: string): boolean {
-  return /^(https?|git|ssh):\/\/|^git@|^github\.com\//.test(location);
-}
 
 /**
  * Everything wrong with the image's arguments that can be told without asking anybody. The platforms are the plan's
@@ -107,8 +104,11 @@ function checkSource(check: Checker, args: Fields, at: At): void {
     check.add(at("dockerfileInline"), `is given next to ${at("dockerfile")}`, "keep one of them");
   }
   check.text(args.dockerfileInline, at("dockerfileInline"), "the Dockerfile's text");
+  const local = typeof args.context === "string" && !isRemoteContext(args.context);
   if (
     check.text(args.dockerfile, at("dockerfile"), `"./app/Dockerfile"`) &&
+    // With a remote context, a relative path is one inside that context.
+    (local || isAbsolute(args.dockerfile)) &&
     !isFile(args.dockerfile)
   ) {
     check.add(
@@ -135,6 +135,14 @@ function checkSource(check: Checker, args: Fields, at: At): void {
         `add one, or name it with ${at("dockerfile")} or ${at("dockerfileInline")}`,
       );
     }
+    // The buildx 0.35 in the provider sends the folder's name as a gRPC header. Newer versions encode it.
+    const folder = basename(resolve(args.context));
+    if (/[^ -~]/.test(folder))
+      check.add(
+        at("context"),
+        `the name of the folder ${show(folder)} contains characters that are not ASCII, which the docker-build provider can't send to BuildKit`,
+        `rename the folder, or use a link with another name: ln -s ${shellWord(folder)} app`,
+      );
   }
   if (check.textMap(args.namedContexts, at("namedContexts"), `{ name: "./folder" }`)) {
     for (const [name, location] of Object.entries(args.namedContexts)) {
@@ -147,6 +155,14 @@ function checkSource(check: Checker, args: Fields, at: At): void {
       );
     }
   }
+  const { context, dockerfile, tarball } = args;
+  const named = isFields(args.namedContexts) ? args.namedContexts : {};
+  const inline = args.dockerfileInline !== undefined;
+  const locations = [context, dockerfile ?? "", ...Object.values(named)];
+  const file = isFields(tarball) ? tarball.path : undefined;
+  if (typeof file !== "string" || !locations.every((one) => typeof one === "string")) return;
+  const sources = { context, named, dockerfile, inline } as BuildSources;
+  check.problems.push(...tarballProblems(file, sources, at));
 }
 
 function checkBuild(check: Checker, args: Fields, at: At): void {

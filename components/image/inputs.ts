@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isAbsolute, relative } from "node:path";
 import type * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
@@ -6,7 +7,7 @@ import type { Plan } from "../plan";
 import { refuse } from "../refuse";
 import type { Making } from "./built";
 import { Compression, type ImageArgs, type RegistryArgs } from "./imageArgs";
-import { isRemoteContext } from "./imageProblems";
+import { isRemoteContext } from "./gitContexts";
 import { ecrAccess } from "../registry/ecrAccess";
 import { isSameRegistry, parseReference, printReference } from "../registry/reference";
 import { mismatchProblems } from "./registryProblems";
@@ -120,12 +121,22 @@ export function onlyFor(
 }
 
 export function dockerfileOf(args: ImageArgs): {
-  dockerfile?: dockerBuild.types.input.DockerfileArgs;
+  dockerfile?: pulumi.Input<dockerBuild.types.input.DockerfileArgs>;
 } {
   if (args.dockerfileInline !== undefined) return { dockerfile: { inline: args.dockerfileInline } };
-  if (args.dockerfile !== undefined)
-    return { dockerfile: { location: relativePath(args.dockerfile) } };
-  return {};
+  if (args.dockerfile === undefined) return {};
+  return { dockerfile: pulumi.all([args.context!, args.dockerfile]).apply(placeDockerfile) };
+}
+
+/** Where the Dockerfile is, for the provider. */
+function placeDockerfile([context, path]: [string, string]): {
+  inline?: string;
+  location?: string;
+} {
+  if (!isRemoteContext(context)) return { location: toRelative(path) };
+  if (isAbsolute(path)) return { inline: readFileSync(path, "utf8") };
+  // The provider only accepts the path of a local file, or what looks like a remote address. BuildKit resolves this to `path`.
+  return { location: `dockerfile@context:/../${path}` };
 }
 
 export function mapValues<T, U>(values: Readonly<Record<string, T>>, map: (value: T) => U) {

@@ -192,6 +192,23 @@ it("what the user states reaches the build", async () => {
   expect(inputs.cacheFrom).toHaveLength(2);
 });
 
+it("user@host:path is a Git context for any user, its commit is an input, and its Dockerfile is a path inside it", async () => {
+  const commit = "0123456789".repeat(4);
+  const context = `deploy-1@git.example.com:team/app.git#${commit}:web`;
+  const secrets = { GIT_AUTH_TOKEN: pulumi.secret("canary") };
+  const inputs = built(await image({ context, secrets, dockerfile: "docker/web.Dockerfile" }));
+  expect(inputs).toMatchObject({
+    context: { location: context },
+    dockerfile: { location: "dockerfile@context:/../docker/web.Dockerfile" },
+  });
+  expect(inputs.buildArgs).toEqual({ MULTIARCH_COMMITS: `context ${commit}` });
+});
+
+it("with pull, which builds on every update, no commit is looked up", async () => {
+  const context = "https://user:canary@git.invalid/app.git#main";
+  expect(built(await image({ context, pull: true })).buildArgs).toEqual({});
+});
+
 it("a cache switched off is neither read nor written", async () => {
   const inputs = built(await image({ cache: { enabled: false } }));
   expect(inputs.cacheFrom).toEqual([]);

@@ -173,7 +173,10 @@ function build(choose: Chooser, platforms: readonly string[]): Record<string, un
     );
   return {
     context: choose.input(
-      remote ? "https://github.com/team/web.git" : choose.one(["app", "./app"]),
+      // A full commit: none is looked up.
+      remote
+        ? `https://github.com/team/web.git#${"0123456789".repeat(4)}`
+        : choose.one(["app", "./app"]),
     ),
     ...dockerfile,
     ...choose.fields({

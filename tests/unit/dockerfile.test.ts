@@ -419,9 +419,10 @@ describe("a registry that is asked for a base image", () => {
   });
   afterEach(() => registry.stop());
 
-  const check = (text: string, strict = false) =>
+  const check = (text: string, strict = false, pull = false) =>
     checkDockerfile({
       inline: text,
+      pull,
       requiredBy: { "linux/amd64": "platforms", "linux/arm64": "platforms" },
       access: () => undefined,
       strict,
@@ -441,21 +442,29 @@ describe("a registry that is asked for a base image", () => {
 
   it("is asked once, for the index alone", async () => {
     index("amd64", "arm64");
-    expect(await check(`FROM ${registry.reference("1")}\n`)).toEqual({
-      errors: [],
-      warnings: [],
-      notes: [],
-    });
+    const { errors, warnings } = await check(`FROM ${registry.reference("1")}\n`);
+    expect([...errors, ...warnings]).toEqual([]);
     expect(registry.seen.map(({ path }) => path)).toEqual(["/v2/app/manifests/1"]);
   });
   it("tells of an index that lacks a platform; strict makes an error of it", async () => {
     index("amd64", "ppc64le");
     const text = `FROM ${registry.reference("1")}\n`;
     const line = `image.dockerfileInline:1: the base image ${registry.reference("1")} holds linux/amd64 and linux/ppc64le and lacks linux/arm64, which is needed (linux/arm64, for platforms); take one that has it, or leave the platform out`;
-    expect(await check(text)).toEqual({ errors: [], warnings: [line], notes: [] });
-    expect(await check(text, true)).toEqual({ errors: [line], warnings: [], notes: [] });
+    expect(await check(text)).toMatchObject({ errors: [], warnings: [line] });
+    expect(await check(text, true)).toMatchObject({ errors: [line], warnings: [] });
     const skipped = `# check=skip=InvalidBaseImagePlatform\n${text}`;
     expect((await check(skipped)).warnings).toEqual([]);
+  });
+  it("says that a newer image under a tag triggers no build, unless a digest is named or every update builds", async () => {
+    index("amd64", "arm64");
+    const tagged = `FROM ${registry.reference("1")}\n`;
+    expect((await check(tagged)).notes).toEqual([
+      `image.dockerfileInline:1: a newer image under the tag ${registry.reference("1")} will not trigger a build; name it by digest, or set image.pull: true`,
+    ]);
+    expect((await check(tagged, true)).errors).toEqual([]);
+    expect((await check(tagged, false, true)).notes).toEqual([]);
+    const digest = `FROM ${registry.reference("1")}@${sha256("x")}\n`;
+    expect((await check(digest)).notes).toEqual([]);
   });
   it("tells of a plain image by its configuration", async () => {
     registry.image({ os: "linux", architecture: "amd64" }, { tag: "1" });
