@@ -452,16 +452,18 @@ describe("a host with few tools", () => {
   });
 
   test.concurrent("without /proc", async () => {
-    // Docker's client itself reads the environment of a container from /dev/stdin, which Linux has in /proc alone: so no environment here.
     const app = makeApp("no-proc");
+    const real = folder();
+    // On Linux, /dev/stdin is a link into /proc/self/fd, so that folder alone is left.
     const mounts = [
       ...["unshare", "-m", "sh", "-c"],
-      'mkdir /tmp/$$ && mount --bind /proc /tmp/$$ && mount -t tmpfs none /proc && mkdir -p /proc/self && ln -s /tmp/$$/self/fd /proc/self/fd && exec sh "$@"',
+      `mount --bind /proc ${real} && mount -t tmpfs none /proc && mkdir /proc/self && ln -s ${real}/self/fd /proc/self/fd && exec sh "$@"`,
       "sh",
     ];
     expect(await app.release({}, { shell: mounts })).toMatchObject({ code: 0 });
     expect(await app.release({}, { shell: mounts })).toMatchObject({ code: 0 });
     expect(await app.get()).toBe("v1");
+    rmSync(real, { recursive: true });
   });
 });
 
