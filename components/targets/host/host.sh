@@ -104,8 +104,8 @@ stop_timer() {
 
 engine() { bounded "$limit" "$cli" "$@"; }
 
-record() { # sets said to the last 20 KB of an engine call's output: a container can print without end
-  said=$({ engine "$@" 2>&1; printf '\n%s' "$?"; } | tail -c 20000)
+record() { # sets said to the last 20 KB of an engine call's output, long lines cut: a container can print without end, also in one line
+  said=$({ engine "$@" 2>&1; printf '\n%s' "$?"; } | tail -c 1000000 | cut -b 1-4000 | tail -c 20000)
   status=${said##*"$newline"}
   said=$(printf '%s\n' "${said%"$newline"*}")
   return "$status"
