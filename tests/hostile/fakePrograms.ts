@@ -20,11 +20,18 @@ export const shells: readonly (readonly string[])[] = [
 const docker = `
 for last; do :; done
 case "$1 $2 $4 " in
-'create '*) for word; do [ "$before" != --name ] || { : >"$CALLS/$word.made"; echo "$word"; }; before=$word; done ;;
+'create '*)
+  name= lock=
+  for word; do
+    case $before$word in --name*) name=$word ;; --labelmultiarch.lock=*) lock=\${word#*=} ;; esac
+    before=$word
+  done
+  echo "$lock" >"$CALLS/$name.made"
+  echo "$name" ;;
 'rm '*) rm "$CALLS/$last.made" ;;
 'container inspect '*)
   [ -e "$CALLS/$last.made" ] || exit 1
-  case $4 in *Restart*) echo running 0 0 ;; *Status*) echo running ;; *) echo "$last" ;; esac ;;
+  case $4 in *Restart*) echo running 0 0 ;; *Status*) echo running ;; *lock*) echo "$last $(cat "$CALLS/$last.made")" ;; *) echo "$last" ;; esac ;;
 'image inspect {{.Id}} '*) exit 1 ;;
 'image inspect '*) uname -m ;;
 'rename '*) mv "$CALLS/$2.made" "$CALLS/$3.made" ;;
