@@ -20,16 +20,10 @@ export function watchSources({ args, image, name, path }: Making): Watched {
   const { context, namedContexts, dockerfile, dockerfileInline } = args;
   const inline = dockerfileInline !== undefined;
   const sources = pulumi.output({ context: context!, named: namedContexts, dockerfile, inline });
-  const files = sources.apply(async (given) => {
-    refuse(name, tarballProblems(args.tarball?.path, given, path));
-    try {
-      return await hashUnwatched(given);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      const fix = "remove it, or add it to .dockerignore";
-      refuse(name, [{ path: path("context"), what: error.message, fix }]);
-    }
-  }) as pulumi.Output<string>;
+  // A hash of files is not secret, although the path of a context may be.
+  const files = pulumi.unsecret(
+    sources.apply((given) => checkedHash(given, args.tarball?.path, name, path)),
+  ) as pulumi.Output<string>;
   const remote = [context, ...Object.values(namedContexts ?? {})].some(
     (location) => isLater(location) || isRemoteContext(location as string),
   );
@@ -46,6 +40,23 @@ export function watchSources({ args, image, name, path }: Making): Watched {
     buildArgs: { MULTIARCH_FILES: files, MULTIARCH_COMMITS: commits },
     transforms: hooksSupported() ? [keepCommits] : [],
   };
+}
+
+async function checkedHash(
+  given: BuildSources,
+  tarball: string | undefined,
+  name: string,
+  path: Making["path"],
+): Promise<string | undefined> {
+  refuse(name, tarballProblems(tarball, given, path));
+  try {
+    return await hashUnwatched(given);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const fix = "remove it, or add it to .dockerignore";
+    refuse(name, [{ path: path("context"), what: error.message, fix }]);
+    return undefined;
+  }
 }
 
 /** A commit that could not be resolved is not a change: the one in the state stays. */

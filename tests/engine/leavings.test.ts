@@ -64,8 +64,9 @@ afterAll(() => front.close());
 function processes(): { pid: number; command: string; variables: string }[] {
   return readdirSync("/proc").flatMap((entry) => {
     try {
-      const variables = readFileSync(`/proc/${entry}/environ`, "utf8");
+      // In this order: a process may become another command in between, and then has that command's environment.
       const command = readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ");
+      const variables = readFileSync(`/proc/${entry}/environ`, "utf8");
       const mine = /^\d+$/.test(entry) && variables.includes(`HOME=${base}/home`);
       return mine ? [{ pid: Number(entry), command, variables }] : [];
     } catch {
