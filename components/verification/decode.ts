@@ -60,7 +60,9 @@ async function* unzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
         push.runInContext(apart, { timeout: mostSecondsOfBlock * 1000 });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
-        throw new Error(`unpacking a block takes more than ${mostSecondsOfBlock} s`);
+        throw new Error(`unpacking a block takes more than ${mostSecondsOfBlock} s`, {
+          cause: error,
+        });
       }
     } else zstd.push(bytes);
     const { user, system } = process.cpuUsage(before);
