@@ -25,21 +25,25 @@ export type BuilderFacts =
   /** Neither the Docker client nor buildx can be started here, so nothing can be told. */
   | { readonly state: "unknown"; readonly detail: string };
 
-/** How long a builder may take to answer, in milliseconds. Starting the client takes its part of two seconds. */
+/** How long a builder may take to answer, in milliseconds. */
 export const patience = 1500;
+/** How long Docker's client may take to start and to report it, in milliseconds. A busy machine needs seconds for that. */
+const clientLimit = 10_000;
 
-/** Asks a builder what it can do; the selected one where no name is given. Takes two seconds at most. */
+/** Asks a builder what it can do; the selected one where no name is given. */
 export async function inspectBuilder(name?: string): Promise<BuilderFacts> {
   const named = name === undefined ? [] : [name];
   const asked = await docker(
     ["buildx", "inspect", ...named, "--timeout", `${patience}ms`],
-    patience + 500,
+    clientLimit,
   );
   if (asked.ok) return parseInspect(asked.stdout);
   const absent = /no builder "(.*)" found/.exec(asked.stderr)?.[1];
   if (absent !== undefined) return { state: "missing", name: absent };
-  // buildx tells of a silent builder by itself, within its own time: here the client is what is slow, on a busy machine.
-  const detail = asked.late ? "docker took more than 2 seconds to answer" : asked.detail;
+  // buildx reports a silent builder by itself, so a late answer means that the client is slow.
+  const detail = asked.late
+    ? `docker took more than ${clientLimit / 1000} seconds to answer`
+    : asked.detail;
   return { state: "unknown", detail };
 }
 
