@@ -20,6 +20,7 @@ import { ec2Architecture, type Ec2Args, ec2Problems, Ec2Target } from "./targets
 import { type EcsArgs, ecsProblems, EcsTarget } from "./targets/ecs/ecs";
 import { type HostArgs, hostProblems, HostTarget, recordedHost } from "./targets/host/host";
 import { type LambdaArgs, lambdaProblems, LambdaTarget } from "./targets/lambda/lambda";
+import { promiseOf } from "./hosting";
 import { log } from "./log";
 
 /** What is built, and where it runs. */
@@ -126,12 +127,16 @@ export class App extends pulumi.ComponentResource {
     const made = [this.ec2, this.ecs, this.lambda, this.host].filter((one) => one !== undefined);
     if (args.repository?.keepReleases !== undefined) markLive(this.image, made);
 
-    this.imageUri = this.image.imageUri;
-    this.platforms = this.image.platforms;
+    // A failed release on any target leaves the outputs of what runs. (As promises: an unknown URL makes nothing else unknown.)
+    const done = Promise.all(made.map(({ url }) => promiseOf(url)));
+    const released = <T>(value: pulumi.Output<T>) =>
+      pulumi.all([value, done]).apply(([known]) => known) as pulumi.Output<T>;
+    this.imageUri = released(this.image.imageUri);
+    this.platforms = released(this.image.platforms);
     this.url = pulumi.all(made.map(({ url }) => url)).apply((urls) => urls.find(Boolean) ?? "");
-    this.logsCommand = pulumi.output(made[0]?.logsCommand ?? "");
+    this.logsCommand = released(pulumi.output(made[0]?.logsCommand ?? ""));
     const [shell] = [this.ec2, this.ecs, this.host].flatMap((one) => one?.shellCommand ?? []);
-    this.shellCommand = pulumi.output(shell ?? "");
+    this.shellCommand = released(pulumi.output(shell ?? ""));
     this.registerOutputs({
       imageUri: this.imageUri,
       platforms: this.platforms,

@@ -83,10 +83,14 @@ export class Ec2Target extends pulumi.ComponentResource {
     const { instances, balanced } = makeInstances(place, profile, policies);
     const release = makeRelease(place, instances, policies);
 
-    this.instanceIds = pulumi.all(instances.map(({ id }) => id));
-    this.url = reach(place, instances, release, balanced);
-    this.logsCommand = logsCommand(logs.name, region);
-    this.shellCommand = shellCommand`aws ssm start-session --target ${instances[0]!.id} --region ${region}`;
+    // A failed release leaves the outputs of the one that runs.
+    const released = <T>(value: pulumi.Input<T>) => once(value, release);
+    this.instanceIds = released(pulumi.all(instances.map(({ id }) => id)));
+    this.url = released(reach(place, instances, release, balanced));
+    this.logsCommand = released(logsCommand(logs.name, region));
+    this.shellCommand = released(
+      shellCommand`aws ssm start-session --target ${instances[0]!.id} --region ${region}`,
+    );
     this.registerOutputs({
       url: this.url,
       instanceIds: this.instanceIds,
@@ -335,7 +339,7 @@ function reach(
   }
   const suffix = port === 80 ? "" : `:${port}`;
   if (args.elasticIp === false)
-    return once(pulumi.interpolate`http://${instances[0]!.publicIp}${suffix}`, release);
+    return pulumi.interpolate`http://${instances[0]!.publicIp}${suffix}`;
   const address = new aws.ec2.Eip(name, { domain: "vpc", tags: args.tags }, { parent: target });
   new aws.ec2.EipAssociation(
     name,

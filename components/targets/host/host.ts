@@ -7,6 +7,7 @@ import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
 import { checkedLate, hidden, orElse } from "../../late";
+import { once } from "../../nodeProgram";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
@@ -82,14 +83,6 @@ export class HostTarget extends pulumi.ComponentResource {
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
     refuse(name, claim(identity, ssh, path));
     const { container } = identity;
-    const healthPort = settings.health?.port;
-    // Only what the URL contains: an unknown port of the container is no reason for an unknown URL.
-    const open = settings.ports?.map(({ container: port, host, address }) => {
-      return { address, host: orElse(host, port), container: healthPort === undefined ? 0 : port };
-    });
-    const asked = { ports: open, health: { port: healthPort } };
-    const logs = `docker logs --follow --tail 100 ${container}`;
-    const shell = `docker exec --interactive --tty ${container} sh`;
 
     const scripts: HostScripts = {
       ...{ image: image.ref, architecture },
@@ -118,23 +111,19 @@ export class HostTarget extends pulumi.ComponentResource {
           ),
         ),
     };
-    if (ssh === undefined) {
-      deployHere(this, name, container, login, scripts);
-      this.url = pulumi.output(asked).apply(hostUrl);
-      this.logsCommand = pulumi.output(logs);
-      this.shellCommand = pulumi.output(shell);
-    } else {
-      deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
-      const first = firstHost(ssh);
-      const { address } = Object.values(ssh.hosts)[0]!;
-      this.url = pulumi.output(asked).apply(({ ports, health }) => {
-        const urlOf = (at: string) => sshUrl(at, ports, health.port);
-        return urlOf("host") === "" ? pulumi.output("") : pulumi.output(address).apply(urlOf);
-      });
-      this.logsCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, logs));
-      this.shellCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, shell));
-    }
-    this.containerName = pulumi.output(container);
+    const onFirst = ssh && firstHost(ssh);
+    const commandOf = (text: string) =>
+      onFirst?.apply(({ host, bastion }) => sshCommand(host, bastion, text)) ?? text;
+    const releases =
+      ssh === undefined
+        ? [deployHere(this, name, container, login, scripts)]
+        : deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
+    // A failed release leaves the outputs of the one that runs.
+    const released = <T>(value: pulumi.Input<T>) => once(value, ...releases);
+    this.url = released(urlOf(checked));
+    this.logsCommand = released(commandOf(`docker logs --follow --tail 100 ${container}`));
+    this.shellCommand = released(commandOf(`docker exec --interactive --tty ${container} sh`));
+    this.containerName = released(container);
     this.registerOutputs({
       url: this.url,
       logsCommand: this.logsCommand,
@@ -142,6 +131,22 @@ export class HostTarget extends pulumi.ComponentResource {
       containerName: this.containerName,
     });
   }
+}
+
+/** The address of the port that is asked for health, on this machine or on the first host. */
+function urlOf({ health, ports, ssh }: HostArgs): pulumi.Output<string> {
+  const healthPort = health?.port;
+  // Only what the URL contains: an unknown port of the container is no reason for an unknown URL.
+  const open = ports?.map(({ container: port, host, address }) => {
+    return { address, host: orElse(host, port), container: healthPort === undefined ? 0 : port };
+  });
+  const known = pulumi.output({ ports: open, health: { port: healthPort } });
+  if (ssh === undefined) return known.apply(hostUrl);
+  const { address } = Object.values(ssh.hosts)[0]!;
+  return known.apply((asked) => {
+    const at = (host: string) => sshUrl(host, asked.ports, asked.health.port);
+    return at("host") === "" ? pulumi.output("") : pulumi.output(address).apply(at);
+  });
 }
 
 /** How the hosts and the registry are reached, checked before any connection: the script on a host checks everything else. */
@@ -168,7 +173,7 @@ function deployHere(
   container: string,
   login: ReturnType<typeof loginOf>,
   { image, architecture, ...scripts }: HostScripts,
-): void {
+): pulumi.Resource {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
 
   // Runs when the image or the host changes, with the credentials of that day. The delete of the one before comes last in an
@@ -204,6 +209,7 @@ function deployHere(
     { parent: component, dependsOn: [pull], deleteBeforeReplace: true },
   );
   watchContainer(component, release, pull, container);
+  return release;
 }
 
 /** The containers that a program names on each machine, by its stack: two of one name would replace each other in every run. */

@@ -46,11 +46,11 @@ export function deployOverSsh(
   path: string,
   container: string,
   scripts: HostScripts,
-): void {
+): pulumi.Resource[] {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
   // By a promise: as an output it would bring along that it waits for the component's children, the later hosts among them.
   const urn = new Promise<string>((resolve) => component.urn.apply(resolve));
-  let before: pulumi.Resource[] = [];
+  const releases: pulumi.Resource[] = [];
   for (const [host, at] of Object.entries(ssh.hosts)) {
     const { connection, known } = sshConnection(ssh, at);
     const place = pulumi.interpolate`${at.address}:${orElse(at.port, 22)}`;
@@ -84,7 +84,7 @@ export function deployOverSsh(
         stdin: scripts.pull,
         triggers: [scripts.image, scripts.architecture, place],
       },
-      { ...options("pull"), dependsOn: before, ignoreChanges: ["stdin"], protect: false },
+      { ...options("pull"), dependsOn: releases.slice(-1), ignoreChanges: ["stdin"], protect: false },
     );
     const release = new command.Command(
       `${name}-${host}`,
@@ -111,8 +111,9 @@ export function deployOverSsh(
       { parent: component, hooks: explained("removal"), dependsOn: [pull, release] },
     );
     watchContainer(component, release, pull, container, over);
-    before = [release];
+    releases.push(release);
   }
+  return releases;
 }
 
 /** Throws where the first machine on the way takes a connection and says nothing. */

@@ -6,6 +6,7 @@ import { aws } from "../../aws";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange } from "../../hooks";
+import { once } from "../../nodeProgram";
 import { spellings, statedArchitecture } from "../../platform";
 import { checkedAlone, shellCommand } from "../../late";
 import { refuse } from "../../refuse";
@@ -110,12 +111,14 @@ export class LambdaTarget extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.functionName = made.name;
-    this.functionArn = made.arn;
+    // A failed release leaves the outputs of the version that the alias points at.
+    const released = <T>(value: pulumi.Input<T>) => once(value, alias);
+    this.functionName = released(made.name);
+    this.functionArn = released(made.arn);
     this.aliasArn = alias.arn;
-    this.version = made.version;
+    this.version = alias.functionVersion;
     this.url = functionUrl(this, name, args, made, alias);
-    this.logsCommand = logsCommand(logs.name, region);
+    this.logsCommand = released(logsCommand(logs.name, region));
     const callee = pulumi.interpolate`${made.name}:${alias.name}`;
     this.invokeCommand = shellCommand`aws lambda invoke --function-name ${callee} --region ${region} /dev/stdout`;
     this.registerOutputs({
