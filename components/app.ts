@@ -11,7 +11,7 @@ import { planImage } from "./image/origin";
 import { plannedProblems, imageProblems } from "./image/imageProblems";
 import { checkedLate } from "./late";
 import { describePlan, type Plan, type Requirement } from "./plan";
-import { type Architecture, statedArchitecture } from "./platform";
+import { type CanonicalArchitecture, statedArchitecture } from "./platform";
 import { refuse } from "./refuse";
 import { repositoryArnIn } from "./registry/ecrAccess";
 import { Repository, type RepositoryArgs } from "./registry/repository";
@@ -47,7 +47,7 @@ type TargetName = Exclude<keyof AppArgs, "image" | "repository">;
 interface Target {
   readonly problems: (args: unknown, path: string) => Problem[];
   /** Undefined where it can't be told, which `problems` reports. */
-  readonly architecture: (args: never) => Architecture | undefined;
+  readonly architecture: (args: never) => CanonicalArchitecture | undefined;
   readonly onAws: boolean;
 }
 
@@ -148,7 +148,7 @@ export class App extends pulumi.ComponentResource {
 }
 
 /** The architecture of a target, whatever else is wrong with it; undefined where it is absent or that can't be told. */
-function architectureOf(args: AppArgs, name: TargetName): Architecture | undefined {
+function architectureOf(args: AppArgs, name: TargetName): CanonicalArchitecture | undefined {
   const target: unknown = isFields(args) ? args[name] : undefined;
   return isFields(target) ? targets[name].architecture(target as never) : undefined;
 }

@@ -9,7 +9,7 @@ import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { once } from "../../nodeProgram";
-import { type Architecture, spellings } from "../../platform";
+import { type CanonicalArchitecture, spellings } from "../../platform";
 import { checkedAlone, shellCommand } from "../../late";
 import { shellWord } from "../../quote";
 import { refuse } from "../../refuse";
@@ -110,7 +110,7 @@ interface Place {
   readonly unique: string;
   /** How the user reaches the arguments: `ec2` in an App, else nothing. */
   readonly part: string;
-  readonly architecture: Architecture;
+  readonly architecture: CanonicalArchitecture;
   readonly image: TargetImage;
   readonly region: pulumi.Output<string>;
   readonly logs: cloudwatch.LogGroup;

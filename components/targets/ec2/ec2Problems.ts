@@ -1,6 +1,6 @@
 import { type At, Checker, type Fields, isFields, under } from "../../check";
 import { type Problem, show } from "../../errors";
-import { type Architecture, parseArchitecture } from "../../platform";
+import { type CanonicalArchitecture, parseArchitecture } from "../../platform";
 import { environmentProblems } from "../aws/environment";
 import { logRetentionProblem } from "../aws/logs";
 import { networkProblems } from "../aws/network";
@@ -45,7 +45,7 @@ export const ec2Fields: Readonly<Record<keyof Ec2Args, true>> = {
 };
 
 /** Undefined where neither the family nor the user tells it, which `ec2Problems` reports. */
-export function ec2Architecture(args: Ec2Args): Architecture | undefined {
+export function ec2Architecture(args: Ec2Args): CanonicalArchitecture | undefined {
   const type: unknown = args.instanceType;
   const given: unknown = args.architecture;
   return typeof given === "string"

@@ -8,7 +8,7 @@ import { once } from "../../nodeProgram";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange, explainFailure, settled } from "../../hooks";
-import { type Architecture, spellings, statedArchitecture } from "../../platform";
+import { type CanonicalArchitecture, spellings, statedArchitecture } from "../../platform";
 import { checkedAlone, shellCommand } from "../../late";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
@@ -169,7 +169,7 @@ interface Place {
   readonly target: EcsTarget;
   readonly name: string;
   readonly args: EcsArgs;
-  readonly architecture: Architecture;
+  readonly architecture: CanonicalArchitecture;
   readonly image: TargetImage;
   readonly region: pulumi.Output<string>;
   readonly logs: cloudwatch.LogGroup;

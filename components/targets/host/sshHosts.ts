@@ -84,7 +84,12 @@ export function deployOverSsh(
         stdin: scripts.pull,
         triggers: [scripts.image, scripts.architecture, place],
       },
-      { ...options("pull"), dependsOn: releases.slice(-1), ignoreChanges: ["stdin"], protect: false },
+      {
+        ...options("pull"),
+        dependsOn: releases.slice(-1),
+        ignoreChanges: ["stdin"],
+        protect: false,
+      },
     );
     const release = new command.Command(
       `${name}-${host}`,
