@@ -79,10 +79,11 @@ export function architectureProblem(
   architecture: unknown,
   path: string,
   service: string,
+  fix = `write "x86_64" or "arm64"`,
 ): void {
   if (!check.plain(architecture, path) || parseArchitecture(architecture) !== undefined) return;
-  const what = `${show(architecture)} is no architecture of ${service}`;
-  check.add(path, what, `write "x86_64" or "arm64"`);
+  const what = `${show(architecture)} is not an architecture of ${service}`;
+  check.add(path, what, fix);
 }
 
 /** What a target records on itself: its arguments, with the one digest that it runs in place of an Image. */

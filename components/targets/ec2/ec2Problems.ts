@@ -108,7 +108,8 @@ function checkType(check: Checker, args: Fields, at: At): void {
   }
   const parsed = parseArchitecture(architecture);
   const expected = familyArchitecture(type);
-  architectureProblem(check, architecture, at("architecture"), "EC2");
+  const fix = expected && `remove it, or write "${expected}"`;
+  architectureProblem(check, architecture, at("architecture"), "EC2", fix);
   if (parsed !== undefined && expected !== undefined && parsed !== expected) {
     check.add(
       at("architecture"),
