@@ -125,9 +125,9 @@ const table: [string, unknown, string][] = [
   ],
   ["a registry with a path", registry({ address: "ghcr.io/team" }), "image.registry.address:"],
   [
-    "a registry that is no host",
+    "a registry that is not a valid host",
     registry({ address: "registry" }),
-    `image.registry.address: "registry" is no host`,
+    `image.registry.address: "registry" is not a valid host`,
   ],
   [
     "Docker's own images",
@@ -144,7 +144,7 @@ const table: [string, unknown, string][] = [
   [
     "a build argument that is a number",
     image({ buildArgs: { N: 7 } }),
-    "image.buildArgs.N: must be a text",
+    "image.buildArgs.N: must be a string",
   ],
   [
     "build arguments as a list",

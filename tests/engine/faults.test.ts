@@ -40,9 +40,15 @@ it("a release that crashes at start: its last lines are shown, the old one serve
   app.set({ ...platforms, host: { ports } });
   // Known in the preview, and published only after the release.
   const preview = await app.project.preview();
-  expect(preview.output).toContain(`"http://127.0.0.1:${app.port}" => "http://127.0.0.1:${ports[0]!.host}"`);
+  expect(preview.output).toContain(
+    `"http://127.0.0.1:${app.port}" => "http://127.0.0.1:${ports[0]!.host}"`,
+  );
   const { output } = await app.project.up({ expectFailure: true });
   expect(output).toContain("cannot open the database");
+  const shown = output.slice(output.indexOf("Diagnostics:"));
+  const explanation = shown.indexOf("web: the release failed: the new release isn't healthy:");
+  expect(explanation).toBeGreaterThan(0);
+  expect(explanation).toBeLessThan(shown.indexOf(`running "sh -s -- release`));
   expect(await app.project.outputs()).toEqual(before);
   expect(await app.page()).toBe("release one on x86_64");
   app.set(platforms);

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
-import { secretFields } from "../../hooks";
+import { explainFailure, secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
 import { checkedLate, hidden, orElse } from "../../late";
@@ -12,6 +12,7 @@ import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
 import { pulledProblems, recordedTarget, targetImage } from "../targetImage";
+import { hostFailure } from "./failureText";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { hostScript } from "./hostScript";
@@ -175,6 +176,12 @@ function deployHere(
   { image, architecture, ...scripts }: HostScripts,
 ): pulumi.Resource {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
+  const explained = (what: "pull" | "release") =>
+    explainFailure(`${what} on this machine (${name}, ${container})`, component, (raw, failure) =>
+      Promise.resolve(
+        hostFailure(name, failure.failedOperation === "delete" ? "removal" : what, raw),
+      ),
+    );
 
   // Runs when the image or the host changes, with the credentials of that day. The delete of the one before comes last in an
   // update, when the release has moved on: it removes the images that no container of the app uses any longer.
@@ -191,7 +198,12 @@ function deployHere(
       },
       triggers: [image, "this machine", architecture],
     },
-    { parent: component, ignoreChanges: ["environment", "stdin"], protect: false },
+    {
+      parent: component,
+      hooks: explained("pull"),
+      ignoreChanges: ["environment", "stdin"],
+      protect: false,
+    },
   );
 
   // No triggers: a replacement would end with the old one's delete, which removes the containers. Where somebody asks for one
@@ -206,7 +218,12 @@ function deployHere(
       // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
       stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(component.urn)}`,
     },
-    { parent: component, dependsOn: [pull], deleteBeforeReplace: true },
+    {
+      parent: component,
+      hooks: explained("release"),
+      dependsOn: [pull],
+      deleteBeforeReplace: true,
+    },
   );
   watchContainer(component, release, pull, container);
   return release;

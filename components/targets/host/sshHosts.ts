@@ -2,6 +2,7 @@ import * as command from "@pulumi/command/remote/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { orElse } from "../../late";
+import { hostFailure } from "./failureText";
 import { watchContainer } from "./hostWatch";
 import type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./sshArgs";
 import { isSilent } from "./sshLook";
@@ -57,17 +58,21 @@ export function deployOverSsh(
     const resource = pulumi.interpolate`${urn}@${place}`;
     const over = known.apply((to): SshPlace => ({ path, host, connection: to }));
     const idOf = (what: string) => `${what} over SSH (${name}-${host}, ${container})`;
-    const explained = (what: string) =>
+    const explained = (what: "pull" | "release" | "removal") =>
       explainFailure(idOf(what), component, async (raw, failure) => {
         const place = await settled(over);
-        if (failure.failedOperation !== "delete") return explainSsh(raw, place);
+        if (failure.failedOperation !== "delete")
+          return explainSsh(raw, place) ?? hostFailure(`${name} on ${host}`, what, raw);
         // What is deleted may lie on the host before this one.
         const old = pulumi.output(failure.oldInputs?.connection as SshConnection);
-        return explainSsh(raw, { ...place, connection: await settled(old), leaving: true });
+        return (
+          explainSsh(raw, { ...place, connection: await settled(old), leaving: true }) ??
+          hostFailure(`${name} on ${host}`, "removal", raw)
+        );
       });
     const greeted = (what: string) =>
       beforeChange(`answer to the ${idOf(what)}`, async () => greeting(await settled(over)), false);
-    const options = (what: string) => ({
+    const options = (what: "pull" | "release") => ({
       parent: component,
       hooks: joinHooks(greeted(what), explained(what)),
     });
