@@ -3,7 +3,7 @@ import type * as ec2 from "@pulumi/aws/ec2/index.js";
 import type * as iam from "@pulumi/aws/iam/index.js";
 import type * as ssm from "@pulumi/aws/ssm/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../../aws";
+import { aws, lookedUp } from "../../aws";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
@@ -70,7 +70,7 @@ export class Ec2Target extends pulumi.ComponentResource {
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:Ec2Target", name, recorded, announced("ec2", name, recorded, opts));
     const image = targetImage(this, name, args, architecture);
-    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const place: Place = {
       ...{ target: this, name, args, architecture, image, region, logs },
@@ -166,8 +166,9 @@ function makeInstances(
   // https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
   const parameter = `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${spellings[architecture].ec2}`;
   // `value` would make the AMI a secret, and hide it in previews.
-  const newest = aws.ssm.getParameterOutput({ name: parameter }, { parent: target }).insecureValue;
-  const ami = args.ami ?? newest;
+  const newest = () =>
+    lookedUp(aws.ssm.getParameter({ name: parameter }, { parent: target })).insecureValue;
+  const ami = args.ami ?? newest();
   const { instanceType } = args;
   const instances = Array.from({ length: args.instances ?? 1 }, (_, at) => {
     const nth = `${name}-${at + 1}`;

@@ -2,7 +2,7 @@ import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import type * as ecs from "@pulumi/aws/ecs/index.js";
 import type * as iam from "@pulumi/aws/iam/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../../aws";
+import { aws, lookedUp } from "../../aws";
 import { besides } from "../../hosting";
 import { once } from "../../nodeProgram";
 import { announced } from "../../announcement";
@@ -73,7 +73,7 @@ export class EcsTarget extends pulumi.ComponentResource {
     warnOfSize(this, args, path);
 
     const image = targetImage(this, name, args, architecture);
-    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const place: Place = { target: this, name, args, architecture, image, region, logs };
     const roles = makeRoles(place);

@@ -2,7 +2,7 @@ import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import type * as iam from "@pulumi/aws/iam/index.js";
 import type * as lambda from "@pulumi/aws/lambda/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../../aws";
+import { aws, lookedUp } from "../../aws";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange } from "../../hooks";
@@ -63,7 +63,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
     const path = under(partPath(opts?.parent, "lambda"));
 
     const image = targetImage(this, name, args, architecture);
-    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const { role, policies } = makeRole(this, name, args, logs);
     const made = new aws.lambda.Function(
