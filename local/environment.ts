@@ -70,6 +70,8 @@ export async function ensureEnvironment(log: Log): Promise<Environment> {
   if (process.platform !== "linux")
     throw new LocalError(
       `the embedded environment runs on Linux only, and this is ${process.platform}`,
+      "it starts a builder and a registry on this machine",
+      "run the tests that need none: npm test -- unit components hostile",
     );
   const release = await lockEnvironment(log);
   try {

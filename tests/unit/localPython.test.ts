@@ -47,12 +47,20 @@ function install(requirements: string): Promise<string> {
   return ensurePythonTools(tools, silentLog);
 }
 
-withPython("a Python package with another hash is refused", async () => {
-  await expect(install(`tiny==1.0 --hash=sha256:${"0".repeat(64)}`)).rejects.toThrow(
-    /DO NOT MATCH THE HASHES/,
-  );
-}, 60_000);
+withPython(
+  "a Python package with another hash is refused",
+  async () => {
+    await expect(install(`tiny==1.0 --hash=sha256:${"0".repeat(64)}`)).rejects.toThrow(
+      /DO NOT MATCH THE HASHES/,
+    );
+  },
+  60_000,
+);
 
-withPython("a Python package without a hash is refused", async () => {
-  await expect(install("tiny==1.0")).rejects.toThrow(/require-hashes|Hashes are required/);
-}, 60_000);
+withPython(
+  "a Python package without a hash is refused",
+  async () => {
+    await expect(install("tiny==1.0")).rejects.toThrow(/require-hashes|Hashes are required/);
+  },
+  60_000,
+);
