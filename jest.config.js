@@ -14,7 +14,13 @@ module.exports = {
   testTimeout: 30_000,
   reporters: ["default", "<rootDir>/tests/countReporter.js"],
   projects: [
-    { ...common, displayName: "unit", testMatch: ["<rootDir>/tests/unit/**/*.test.ts"] },
+    {
+      ...common,
+      displayName: "unit",
+      testMatch: ["<rootDir>/tests/unit/**/*.test.ts"],
+      // Those of the embedded environment need Linux, as it does.
+      testPathIgnorePatterns: process.platform === "linux" ? [] : ["/unit/local"],
+    },
     {
       ...common,
       displayName: "components",

@@ -11,7 +11,7 @@ import { planImage } from "./image/origin";
 import { plannedProblems, imageProblems } from "./image/imageProblems";
 import { checkedLate } from "./late";
 import { describePlan, type Plan, type Requirement } from "./plan";
-import { type Architecture, statedArchitecture } from "./platform";
+import { type CanonicalArchitecture, statedArchitecture } from "./platform";
 import { refuse } from "./refuse";
 import { repositoryArnIn } from "./registry/ecrAccess";
 import { Repository, type RepositoryArgs } from "./registry/repository";
@@ -20,6 +20,7 @@ import { ec2Architecture, type Ec2Args, ec2Problems, Ec2Target } from "./targets
 import { type EcsArgs, ecsProblems, EcsTarget } from "./targets/ecs/ecs";
 import { type HostArgs, hostProblems, HostTarget, recordedHost } from "./targets/host/host";
 import { type LambdaArgs, lambdaProblems, LambdaTarget } from "./targets/lambda/lambda";
+import { promiseOf } from "./hosting";
 import { log } from "./log";
 
 /** What is built, and where it runs. */
@@ -46,7 +47,7 @@ type TargetName = Exclude<keyof AppArgs, "image" | "repository">;
 interface Target {
   readonly problems: (args: unknown, path: string) => Problem[];
   /** Undefined where it can't be told, which `problems` reports. */
-  readonly architecture: (args: never) => Architecture | undefined;
+  readonly architecture: (args: never) => CanonicalArchitecture | undefined;
   readonly onAws: boolean;
 }
 
@@ -72,11 +73,11 @@ const targetNames = Object.keys(targets) as TargetName[];
  * export const url = web.url;
  */
 export class App extends pulumi.ComponentResource {
-  /** `repository@sha256:…`, the index: what people, other stacks and laptops pull. */
+  /** `repository@sha256:…`, the index: what people, other stacks and laptops pull. After a failed release, that of the release that runs. */
   public readonly imageUri: pulumi.Output<string>;
   /** The platforms that the index holds, sorted. */
   public readonly platforms: pulumi.Output<string[]>;
-  /** The address to open: that of the first target that has one, in the order ec2, ecs, lambda, host; empty where none has. */
+  /** The address to open: that of the first target that has one, in the order ec2, ecs, lambda, host; empty where none has. Outputs have values after the release. */
   public readonly url: pulumi.Output<string>;
   /** The command that shows the app's logs, of the first target. */
   public readonly logsCommand: pulumi.Output<string>;
@@ -126,12 +127,16 @@ export class App extends pulumi.ComponentResource {
     const made = [this.ec2, this.ecs, this.lambda, this.host].filter((one) => one !== undefined);
     if (args.repository?.keepReleases !== undefined) markLive(this.image, made);
 
-    this.imageUri = this.image.imageUri;
-    this.platforms = this.image.platforms;
+    // A failed release on any target leaves the outputs of what runs. (As promises: an unknown URL makes nothing else unknown.)
+    const done = Promise.all(made.map(({ url }) => promiseOf(url)));
+    const released = <T>(value: pulumi.Output<T>) =>
+      pulumi.all([value, done]).apply(([known]) => known) as pulumi.Output<T>;
+    this.imageUri = released(this.image.imageUri);
+    this.platforms = released(this.image.platforms);
     this.url = pulumi.all(made.map(({ url }) => url)).apply((urls) => urls.find(Boolean) ?? "");
-    this.logsCommand = pulumi.output(made[0]?.logsCommand ?? "");
+    this.logsCommand = released(pulumi.output(made[0]?.logsCommand ?? ""));
     const [shell] = [this.ec2, this.ecs, this.host].flatMap((one) => one?.shellCommand ?? []);
-    this.shellCommand = pulumi.output(shell ?? "");
+    this.shellCommand = released(pulumi.output(shell ?? ""));
     this.registerOutputs({
       imageUri: this.imageUri,
       platforms: this.platforms,
@@ -143,7 +148,7 @@ export class App extends pulumi.ComponentResource {
 }
 
 /** The architecture of a target, whatever else is wrong with it; undefined where it is absent or that can't be told. */
-function architectureOf(args: AppArgs, name: TargetName): Architecture | undefined {
+function architectureOf(args: AppArgs, name: TargetName): CanonicalArchitecture | undefined {
   const target: unknown = isFields(args) ? args[name] : undefined;
   return isFields(target) ? targets[name].architecture(target as never) : undefined;
 }

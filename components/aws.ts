@@ -8,6 +8,9 @@ import type * as lambda from "@pulumi/aws/lambda/index.js";
 import type * as lb from "@pulumi/aws/lb/index.js";
 import type * as ssm from "@pulumi/aws/ssm/index.js";
 import type * as vpc from "@pulumi/aws/vpc/index.js";
+import * as pulumi from "@pulumi/pulumi";
+import { printable } from "./errors";
+import { plainError } from "./refuse";
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at once
 const load = <T>(path: string): T => require(`@pulumi/aws/${path}.js`) as T;
@@ -26,8 +29,8 @@ export const aws = {
   get ecs(): typeof ecs {
     return load("ecs/index");
   },
-  get getRegionOutput(): typeof region.getRegionOutput {
-    return load<typeof region>("getRegion").getRegionOutput;
+  get getRegion(): typeof region.getRegion {
+    return load<typeof region>("getRegion").getRegion;
   },
   get iam(): typeof iam {
     return load("iam/index");
@@ -45,3 +48,24 @@ export const aws = {
     return load("vpc/index");
   },
 };
+
+const failures = new Map<string, pulumi.RunError>();
+
+/** What AWS answers. Lookups that fail for one reason end the program with one error, which has no stack. */
+export const lookedUp = <T>(answer: Promise<T>) =>
+  pulumi.output(answer.catch(endProgram)) as pulumi.Output<T>;
+
+/** @throws pulumi.RunError */
+export function endProgram(error: Error): never {
+  const text = failureText(error.message);
+  const failure = failures.get(text) ?? plainError(text);
+  failures.set(text, failure);
+  throw failure;
+}
+
+function failureText(raw: string): string {
+  const reason = printable(raw.replace(/^invocation of \S+ returned an error: /, ""));
+  if (!/(missing|configured|invalid)\b.*\bregion\b|\bregion\b.*\b(missing|required)/i.test(reason))
+    return `AWS: ${reason}`;
+  return "aws:region: is not set; run `pulumi config set aws:region eu-west-1`, set AWS_REGION, or give the component a provider with a region";
+}

@@ -160,8 +160,8 @@ export class Checker {
       if (name.trim() === "") this.add(path, "has an entry without a name", `write ${example}`);
       if (isLater(text)) continue;
       if (typeof text !== "string")
-        this.add(`${path}.${name}`, `must be a text, got ${typeof text}`, `write ${example}`);
-      else if (text.includes("\0")) this.add(`${path}.${name}`, noNul, `write ${example}`);
+        this.add(`${path}.${name}`, `must be a string, got ${typeof text}`, "write a string");
+      else if (text.includes("\0")) this.add(`${path}.${name}`, noNul, "remove it");
     }
     return true;
   }

@@ -39,12 +39,16 @@ export function nodeCommand(
   );
 }
 
-/** The value, once a resource is made: whoever uses it waits for that. A URN is known in previews, so a known value stays known. */
+/**
+ * The value, after the resources were created or updated, and never if one of them failed. URNs are known in previews, so a known value
+ * stays known.
+ */
 export function once<T>(
   value: pulumi.Input<T>,
-  { urn }: Pick<pulumi.Resource, "urn">,
+  ...resources: readonly Pick<pulumi.Resource, "urn">[]
 ): pulumi.Output<T> {
-  return pulumi.all([value, urn]).apply(([unwrapped]) => unwrapped) as pulumi.Output<T>;
+  const urns = pulumi.all(resources.map(({ urn }) => urn));
+  return pulumi.all([value, urns]).apply(([unwrapped]) => unwrapped) as pulumi.Output<T>;
 }
 
 /**

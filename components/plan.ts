@@ -1,13 +1,13 @@
 import { Checker } from "./check";
 import { type Problem, show } from "./errors";
-import { Architecture, normalisePlatform, platformOf, sortPlatforms } from "./platform";
+import { CanonicalArchitecture, normalisePlatform, platformOf, sortPlatforms } from "./platform";
 
 /** What a target needs of the image, and which of the user's settings says so. */
 export interface Requirement {
   /** The user's field that decides the architecture: `host.architecture`, `ec2.instanceType`. */
   readonly path: string;
   /** The architecture of the machine that will run the image. */
-  readonly architecture: Architecture;
+  readonly architecture: CanonicalArchitecture;
 }
 
 /** The reconciled platforms of one image, each with the user's settings that ask for it. */

@@ -1,11 +1,44 @@
-/** The architecture of a machine, in AWS's words. */
+/** The architecture of a host, in the spelling of AWS or of another system. */
 export const Architecture = {
-  /** 64 bits of Intel and AMD; of images `linux/amd64`. */
+  /** 64-bit Intel and AMD, as AWS and `uname -m` spell it; images for it are `linux/amd64`. */
   X86_64: "x86_64",
-  /** 64 bits of ARM, such as Graviton; of images `linux/arm64`. */
+  /** 64-bit ARM such as Graviton, as AWS and Docker spell it; images for it are `linux/arm64`. */
   Arm64: "arm64",
+  /** The same as `x86_64`, as Docker spells it. */
+  Amd64: "amd64",
+  /** The same as `x86_64`, as a platform. */
+  LinuxAmd64: "linux/amd64",
+  /** The same as `x86_64`, as an ECS task definition spells it. */
+  EcsX86_64: "X86_64",
+  /** The same as `x86_64`, as Node.js spells it. */
+  X64: "x64",
+  /** The same as `x86_64`, as some distributions spell it. */
+  X86Hyphen64: "x86-64",
+  /** The same as `arm64`, as `uname -m` spells it. */
+  Aarch64: "aarch64",
+  /** The same as `arm64`, as a platform. */
+  LinuxArm64: "linux/arm64",
+  /** The same as `arm64`, as an ECS task definition spells it. */
+  EcsArm64: "ARM64",
 } as const;
 export type Architecture = (typeof Architecture)[keyof typeof Architecture];
+
+/** The architecture in AWS's spelling, after it was parsed. */
+export type CanonicalArchitecture = "x86_64" | "arm64";
+
+/** What each accepted spelling means. A missing one fails to compile. */
+const canonical: Readonly<Record<Architecture, CanonicalArchitecture>> = {
+  x86_64: "x86_64",
+  amd64: "x86_64",
+  "linux/amd64": "x86_64",
+  X86_64: "x86_64",
+  x64: "x86_64",
+  "x86-64": "x86_64",
+  arm64: "arm64",
+  aarch64: "arm64",
+  "linux/arm64": "arm64",
+  ARM64: "arm64",
+};
 
 /** How each system that meets an architecture spells it. A missing member fails to compile. */
 interface Spellings {
@@ -25,7 +58,7 @@ interface Spellings {
   readonly elfMachine: number;
 }
 
-export const spellings: Readonly<Record<Architecture, Spellings>> = {
+export const spellings: Readonly<Record<CanonicalArchitecture, Spellings>> = {
   x86_64: {
     platform: "linux/amd64",
     ec2: "x86_64",
@@ -46,28 +79,25 @@ export const spellings: Readonly<Record<Architecture, Spellings>> = {
   },
 };
 
-export const architectures: readonly Architecture[] = Object.values(Architecture);
+export const architectures: readonly CanonicalArchitecture[] = ["x86_64", "arm64"];
 
-/** The architecture that a spelling of any of these systems means, or undefined. */
-export function parseArchitecture(spelling: unknown): Architecture | undefined {
-  if (typeof spelling !== "string") return undefined;
-  const platform = normalisePlatform(spelling.includes("/") ? spelling : `linux/${spelling}`);
-  const node = architectures.find((architecture) => spellings[architecture].node === spelling);
-  return (
-    node ?? architectures.find((architecture) => spellings[architecture].platform === platform)
-  );
+/** The architecture that an accepted spelling means, or undefined. */
+export function parseArchitecture(spelling: unknown): CanonicalArchitecture | undefined {
+  return new Map<unknown, CanonicalArchitecture>(Object.entries(canonical)).get(spelling);
 }
 
 /**
  * The architecture that a target's arguments state, x86_64 where they state none. Undefined where the text names none, which the
  * target's own check reports.
  */
-export function statedArchitecture(args: { architecture?: unknown }): Architecture | undefined {
+export function statedArchitecture(args: {
+  architecture?: unknown;
+}): CanonicalArchitecture | undefined {
   return parseArchitecture(args.architecture ?? Architecture.X86_64);
 }
 
 /** The platform that a machine of this architecture runs natively. */
-export function platformOf(architecture: Architecture): string {
+export function platformOf(architecture: CanonicalArchitecture): string {
   return spellings[architecture].platform;
 }
 

@@ -16,10 +16,11 @@ import {
 } from "./stack";
 import { prepareAws, takeTarget } from "./stackAws";
 import { test } from "./testCommand";
+import { reportTypeErrors, typeErrors } from "./typeCheck";
 
 const verbs: Record<string, (args: string[], log: Log) => Promise<number>> = {
   start,
-  preview: (args, log) => beside(["preview", "--stack", stackName, ...args], log),
+  preview,
   pulumi: beside,
   down,
   test,
@@ -33,6 +34,13 @@ async function beside(args: string[], log: Log): Promise<number> {
   await prepareAws(undefined, environment, log);
   await release?.();
   return pulumi(environment, args);
+}
+
+/** Type errors fail it, as they do where Pulumi checks them itself. */
+async function preview(args: string[], log: Log): Promise<number> {
+  const errors = typeErrors();
+  const code = await beside(["preview", "--stack", stackName, ...args], log);
+  return (await reportTypeErrors(errors)) ? code || 1 : code;
 }
 
 async function onStack(
@@ -56,12 +64,16 @@ async function start(args: string[], log: Log): Promise<number> {
   log.info("multiarch: making sure that this machine has what it takes, then `pulumi up`");
   log.info(`  services and state: ${stateDir()}\n  built tools:        ${cacheDir()}`);
   const { target, rest } = takeTarget(args);
+  const errors = typeErrors();
   return onStack(log, target, async (environment) => {
     const code = await pulumi(environment, [
       ...["up", "--yes", "--skip-preview", "--stack", stackName],
       ...rest,
     ]);
-    if (code !== 0) return code;
+    if (code !== 0) {
+      await reportTypeErrors(errors);
+      return code;
+    }
     const { url } = await outputs(environment);
     log.info("");
     if (typeof url === "string" && url) log.info(`It runs: open ${url}\n`);
@@ -74,6 +86,7 @@ async function start(args: string[], log: Log): Promise<number> {
   edit examples/web/RELEASE, then npm start        the page shows the new release
   edit ${configFile().split("/").pop()} (platforms, architecture), then npm run preview
   npm run down                                     removes what was deployed, stops what was started`);
+    await reportTypeErrors(errors);
     return 0;
   });
 }

@@ -67,6 +67,12 @@ export function lockEnvironment(log: Log): Promise<() => Promise<void>> {
  * What is there is used; a second call takes about a second.
  */
 export async function ensureEnvironment(log: Log): Promise<Environment> {
+  if (process.platform !== "linux")
+    throw new LocalError(
+      `the embedded environment runs on Linux only, and this is ${process.platform}`,
+      "it starts a builder and a registry on this machine",
+      "run the tests that need none: npm test -- unit components hostile",
+    );
   const release = await lockEnvironment(log);
   try {
     return await prepare(log);

@@ -21,7 +21,7 @@ const name = "a name that `docker buildx ls` shows";
 export function checkBuilder(check: Checker, builder: unknown, path: string): void {
   if (!check.plain(builder, path)) return;
   if (!isFields(builder)) {
-    const wanted = typeof builder === "string" && builder !== "" ? builder : "a builder's name";
+    const wanted = grammar.test(String(builder)) ? String(builder) : "mybuilder";
     check.add(path, `must be an object, got ${show(builder)}`, `write { name: "${wanted}" }`);
     return;
   }

@@ -199,7 +199,7 @@ function checkBuild(check: Checker, args: Fields, at: At): void {
 function checkBuilders(check: Checker, args: Fields, at: At): void {
   checkBuilder(check, args.builder, at("builder"));
   if (!check.plain(args.builders, at("builders"))) return;
-  const example = `{ "linux/arm64": { name: "a builder's name" } }`;
+  const example = `{ "linux/arm64": { name: "mybuilder" } }`;
   if (!isFields(args.builders)) {
     check.add(at("builders"), `must be an object, got ${show(args.builders)}`, `write ${example}`);
     return;
@@ -250,7 +250,7 @@ function checkPlannedBuilders(check: Checker, args: Fields, at: At, platforms: r
     check.add(
       at("builders"),
       `names no builder for ${platform}, which is planned`,
-      `add "${platform}": { name: "a builder's name" }`,
+      `add "${platform}": { name: "mybuilder" }`,
     );
 }
 

@@ -88,7 +88,7 @@ function checkRepository(check: Checker, registry: Fields, finished: boolean, at
     check.add(
       at("repository"),
       `${show(registry.repository)}: ${parsed.error}`,
-      `write for example "team/web"`,
+      pathProblem(address, "team/web")?.fix ?? `write for example "team/web"`,
     );
   } else if (parsed.reference.tag !== undefined || parsed.reference.digest !== undefined) {
     check.add(
@@ -106,32 +106,29 @@ function checkRepository(check: Checker, registry: Fields, finished: boolean, at
 
 function checkAddress(check: Checker, address: unknown, path: string): boolean {
   if (!check.text(address, path, `"ghcr.io"`)) return false;
-  if (/^[a-z]+:\/\//.test(address)) {
+  if (isHost(address)) return true;
+  const [host = "", ...rest] = address.replace(/^[a-z]+:\/\//i, "").split("/");
+  if (!isHost(host))
     return check.add(
       path,
-      `${show(address)} holds a scheme`,
-      `write "${address.replace(/^[a-z]+:\/\//, "")}"`,
-    );
-  }
-  if (address.includes("/")) {
-    return check.add(
-      path,
-      `${show(address)} holds a path`,
-      "write the path as part of the repository",
-    );
-  }
-  const host = parseReference(`${address}/any`);
-  if (
-    !host.ok ||
-    host.reference.repository !== (host.reference.registry === "docker.io" ? "library/any" : "any")
-  ) {
-    return check.add(
-      path,
-      `${show(address)} is no host of a registry`,
+      `${show(address)} is not a valid host`,
       `write for example "ghcr.io" or "localhost:5000"`,
     );
-  }
-  return true;
+  const parts = rest.join("/").replace(/^v[12]\/*$|\/+$/g, "");
+  const also = parts === "" ? "" : `, and add "${parts}" to the repository`;
+  return check.add(
+    path,
+    `${show(address)} must be a host, without a scheme or a path`,
+    `write "${host}"${also}`,
+  );
+}
+
+/** A host by which a registry can be named in a reference. */
+function isHost(text: string): boolean {
+  const parsed = parseReference(`${text}/any`);
+  if (!parsed.ok || text.includes("/")) return false;
+  const { registry, repository } = parsed.reference;
+  return repository === (registry === "docker.io" ? "library/any" : "any");
 }
 
 function checkCredentials(check: Checker, fields: Fields, at: At): void {

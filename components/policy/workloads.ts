@@ -1,4 +1,4 @@
-import { type Architecture, statedArchitecture } from "../platform";
+import { type CanonicalArchitecture, statedArchitecture } from "../platform";
 import { attempt } from "../registry/attempt";
 import type { Ec2Args } from "../targets/ec2/ec2Args";
 import { ec2Architecture } from "../targets/ec2/ec2Problems";
@@ -6,7 +6,7 @@ import { ec2Architecture } from "../targets/ec2/ec2Problems";
 /** An image that a resource is to run, and the machine for it. */
 export interface Workload {
   readonly image: string;
-  readonly architecture: Architecture;
+  readonly architecture: CanonicalArchitecture;
   /** The property that decides about the architecture, for messages. */
   readonly field: string;
 }

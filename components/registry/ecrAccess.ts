@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../aws";
+import { aws, endProgram } from "../aws";
 import { ecrAddress } from "./ecr";
 
 /** The ARN of the ECR repository that a reference names; undefined where it names another registry. */
@@ -20,7 +20,7 @@ export function ecrAccess(
     const found = ecrAddress(text);
     if (found === undefined) return undefined;
     const { registryId, region } = found;
-    return aws.ecr.getAuthorizationToken({ registryId, region }, { parent });
+    return aws.ecr.getAuthorizationToken({ registryId, region }, { parent }).catch(endProgram);
   });
   return {
     username: token.apply((found) => found?.userName ?? ""),

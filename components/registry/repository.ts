@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../aws";
+import { aws, lookedUp } from "../aws";
 import { besides } from "../hosting";
 import { checkedAlone } from "../late";
 import { refuse } from "../refuse";
@@ -40,9 +40,8 @@ export class Repository extends pulumi.ComponentResource {
     super("multiarch:index:Repository", name, args, opts);
     const { url, arn } = args.existing ? found(this, args) : made(this, name, args);
     // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html#registry-auth-token
-    const token = aws.ecr.getAuthorizationTokenOutput(
-      { registryId: args.existing?.registryId },
-      { parent: this },
+    const token = lookedUp(
+      aws.ecr.getAuthorizationToken({ registryId: args.existing?.registryId }, { parent: this }),
     );
     this.repositoryUrl = url;
     this.arn = arn;
@@ -72,7 +71,7 @@ interface Place {
 
 function found(component: Repository, args: RepositoryArgs): Place {
   const { name, registryId } = args.existing!;
-  const there = aws.ecr.getRepositoryOutput({ name, registryId }, { parent: component });
+  const there = lookedUp(aws.ecr.getRepository({ name, registryId }, { parent: component }));
   const looked = pulumi
     .all([there.imageTagMutability, there.imageTagMutabilityExclusionFilters])
     .apply(async ([mutability, filters]) => {

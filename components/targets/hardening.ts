@@ -100,10 +100,10 @@ export function hardeningProblems(check: Checker, args: Fields, at: At): void {
   const [added, dropped] = (["add", "drop"] as const).map((field) => {
     const path = at(`capabilities.${field}`);
     const names = capabilities[field] ?? undefined;
-    if (!check.list(names, path, `["NET_RAW"]`)) return [];
+    if (!check.list(names, path, `["SYS_PTRACE"]`)) return [];
     names.forEach((name, index) => {
       if (isLater(name) || capabilityNames.has(name as string)) return;
-      const fix = "use a name from capabilities(7) without CAP_, for example NET_RAW, or ALL";
+      const fix = "use a name from capabilities(7) without CAP_, for example SYS_PTRACE";
       check.add(`${path}[${index}]`, `${show(name)} is not a valid capability`, fix);
     });
     return names;

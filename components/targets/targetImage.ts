@@ -8,7 +8,7 @@ import { type RegistryAccess, onlyFor } from "../image/inputs";
 import { mismatchProblems } from "../image/registryProblems";
 import { refuse } from "../refuse";
 import { parseReference, registryIn } from "../registry/reference";
-import { type Architecture, parseArchitecture, platformOf } from "../platform";
+import { type CanonicalArchitecture, parseArchitecture, platformOf } from "../platform";
 import { repositoryArnIn } from "../registry/ecrAccess";
 
 /** What a target must know of an image. An `Image` has it; in other languages its output is given. */
@@ -79,21 +79,28 @@ export function architectureProblem(
   architecture: unknown,
   path: string,
   service: string,
+  fix = `write "x86_64" or "arm64"`,
 ): void {
   if (!check.plain(architecture, path) || parseArchitecture(architecture) !== undefined) return;
-  const what = `${show(architecture)} is no architecture of ${service}`;
-  check.add(path, what, `write "x86_64" or "arm64"`);
+  const what = `${show(architecture)} is not an architecture of ${service}`;
+  check.add(path, what, fix);
 }
 
 /** What a target records on itself: its arguments, with the one digest that it runs in place of an Image. */
-export function recordedTarget(args: TargetImageArgs, architecture: Architecture): pulumi.Inputs {
+export function recordedTarget(
+  args: TargetImageArgs,
+  architecture: CanonicalArchitecture,
+): pulumi.Inputs {
   const own =
     args.image instanceof Image ? args.image.platformRef(platformOf(architecture)) : undefined;
   return { ...args, image: undefined, ref: own ?? refOf(args, architecture) };
 }
 
 /** The reference that is to be verified: the given one, or that of the platform among an image's outputs. */
-function refOf({ image, ref }: TargetImageArgs, architecture: Architecture): pulumi.Input<string> {
+function refOf(
+  { image, ref }: TargetImageArgs,
+  architecture: CanonicalArchitecture,
+): pulumi.Input<string> {
   if (ref !== undefined) return ref;
   const platform = platformOf(architecture);
   // Where the platform is missing, the verification of another's image says so.
@@ -107,7 +114,7 @@ export function targetImage(
   target: pulumi.Resource,
   name: string,
   args: TargetImageArgs,
-  architecture: Architecture,
+  architecture: CanonicalArchitecture,
   registry?: Omit<RegistryArgs, "repository">,
 ): TargetImage {
   const platform = platformOf(architecture);

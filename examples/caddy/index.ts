@@ -6,7 +6,7 @@ const config = new pulumi.Config();
 
 const web = new multiarch.App("web", {
   image: {
-    context: "../web",
+    context: "./app",
     registry: {
       address: config.require("registryAddress"),
       repository: config.require("repository"),

@@ -5,7 +5,7 @@ import * as multiarch from "multiarch";
 const config = new pulumi.Config();
 
 const web = new multiarch.App("web", {
-  image: { context: "../web", builder: config.getObject<multiarch.BuilderArgs>("builder") },
+  image: { context: "./app", builder: config.getObject<multiarch.BuilderArgs>("builder") },
   ec2: {
     // The platform that is built follows from this line.
     instanceType: config.get("instanceType") ?? "t3.small",

@@ -5,7 +5,7 @@ import * as multiarch from "multiarch";
 const config = new pulumi.Config();
 
 const web = new multiarch.App("web", {
-  image: { context: "../web", builder: config.getObject<multiarch.BuilderArgs>("builder") },
+  image: { context: "./app", builder: config.getObject<multiarch.BuilderArgs>("builder") },
   ecs: {
     architecture: config.get<multiarch.Architecture>("architecture"),
     desiredCount: 2,

@@ -9,7 +9,7 @@ const web = new multiarch.App("web", {
   image: release
     ? { ref: release }
     : {
-        context: "../web",
+        context: "./app",
         registry: {
           address: config.require("registryAddress"),
           repository: config.require("repository"),

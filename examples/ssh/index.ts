@@ -13,7 +13,7 @@ const ssh: multiarch.SshHostArgs = {
 
 const web = new multiarch.App("web", {
   image: {
-    context: "../web",
+    context: "./app",
     registry: {
       address: config.require("registryAddress"),
       repository: config.require("repository"),

@@ -5,7 +5,7 @@ import * as multiarch from "multiarch";
 const config = new pulumi.Config();
 
 const web = new multiarch.App("web", {
-  image: { context: "../web", builder: config.getObject<multiarch.BuilderArgs>("builder") },
+  image: { context: "./app", builder: config.getObject<multiarch.BuilderArgs>("builder") },
   ec2: { instanceType: "t3.small", containerPort: 8080, ingressCidrs: ["203.0.113.0/24"] },
   ecs: { architecture: multiarch.Architecture.Arm64 },
 });

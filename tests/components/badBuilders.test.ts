@@ -169,7 +169,7 @@ const table: [string, unknown, string][] = [
   [
     "an option that is a number",
     container({ driverOptions: { "cpu-shares": 5 } }),
-    "image.builder.driverOptions.cpu-shares: must be a text",
+    "image.builder.driverOptions.cpu-shares: must be a string",
   ],
   [
     "options as a list",

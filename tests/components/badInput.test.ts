@@ -121,13 +121,13 @@ const table: [string, unknown, string][] = [
   [
     "a registry with a scheme",
     registry({ address: "https://ghcr.io" }),
-    `image.registry.address: "https://ghcr.io" holds a scheme`,
+    `image.registry.address: "https://ghcr.io" must be a host, without a scheme or a path; write "ghcr.io"`,
   ],
   ["a registry with a path", registry({ address: "ghcr.io/team" }), "image.registry.address:"],
   [
-    "a registry that is no host",
+    "a registry that is not a valid host",
     registry({ address: "registry" }),
-    `image.registry.address: "registry" is no host`,
+    `image.registry.address: "registry" is not a valid host`,
   ],
   [
     "Docker's own images",
@@ -144,7 +144,7 @@ const table: [string, unknown, string][] = [
   [
     "a build argument that is a number",
     image({ buildArgs: { N: 7 } }),
-    "image.buildArgs.N: must be a text",
+    "image.buildArgs.N: must be a string",
   ],
   [
     "build arguments as a list",
@@ -321,7 +321,7 @@ it.each([
   [
     "is nothing",
     { context: "app", secrets: { npm: pulumi.output(undefined) } },
-    "image.secrets.npm: must be a text, got undefined; write",
+    "image.secrets.npm: must be a string, got undefined; write a string",
   ],
   [
     "is a folder that isn't there",

@@ -59,7 +59,7 @@ const table: [string, unknown, string][] = [
   [
     "a source that is a number",
     sources({ "linux/amd64": 7 }),
-    "image.sources.linux/amd64: must be a text",
+    "image.sources.linux/amd64: must be a string",
   ],
   [
     "one platform under two spellings",

@@ -91,8 +91,16 @@ const table: [address: string | undefined, repository: string, error: string][] 
   ["ghcr.io", "Team/Web", `registry.repository: "Team/Web": the repository must be in lower case`],
   ["ghcr.io", "team/web:1", `registry.repository: "team/web:1" holds a tag or a digest`],
   ["quay.io", "team//web", `registry.repository: "team//web": the repository must be`],
-  ["https://quay.io", "team/web", `registry.address: "https://quay.io" holds a scheme`],
-  ["quay.io/team", "web", `registry.address: "quay.io/team" holds a path`],
+  [
+    "https://quay.io",
+    "team/web",
+    `registry.address: "https://quay.io" must be a host, without a scheme or a path; write "quay.io"`,
+  ],
+  [
+    "quay.io/team",
+    "web",
+    `registry.address: "quay.io/team" must be a host, without a scheme or a path; write "quay.io", and add "team" to the repository`,
+  ],
   ["registry.gitlab.com", "", `registry.repository: must be a text that isn't empty`],
 ];
 

@@ -349,7 +349,7 @@ const bad: [string, Record<string, unknown>, string][] = [
   [
     "an architecture that isn't one",
     { architecture: "amd46" },
-    `architecture: "amd46" is no architecture`,
+    `architecture: "amd46" is not an architecture`,
   ],
   ["no image", { ref: undefined }, "image: is missing"],
   ["a misspelt field", { instanceTyp: "t3.small" }, "instanceTyp: is not a field"],

@@ -468,7 +468,7 @@ const bad: [string, Record<string, unknown>, string][] = [
   [
     "an unknown architecture",
     { architecture: "amd46" },
-    `architecture: "amd46" is no architecture`,
+    `architecture: "amd46" is not an architecture`,
   ],
   ["a launch type that isn't one", { launchType: "EXTERNAL" }, `launchType: is "EXTERNAL"`],
   ["EC2 without a cluster", { launchType: "EC2" }, "clusterArn: is missing"],

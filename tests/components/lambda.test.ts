@@ -427,7 +427,7 @@ const bad: [string, Record<string, unknown>, string][] = [
   ["a variable's name", { environment: { "A-B": "1" } }, `environment["A-B"]: is no name`],
   ["a name of one letter", { environment: { A: "1" } }, "environment.A: is no name that Lambda"],
   ["a leading underscore", { environment: { _LEVEL: "1" } }, "environment._LEVEL: is no name that"],
-  ["a number in a variable", { environment: { LEVEL: 7 } }, "environment.LEVEL: must be a text"],
+  ["a number in a variable", { environment: { LEVEL: 7 } }, "environment.LEVEL: must be a string"],
   [
     "too long an environment",
     { environment: { LEVEL: "hunter2".repeat(600) } },

@@ -314,7 +314,7 @@ const bad: [string, unknown, string][] = [
   ["an account as a number", { pullAccounts: [111111111111] }, "pullAccounts[0]: must be a text"],
   ["Lambda by text", { lambdaPull: "yes" }, "lambdaPull: must be true or false"],
   ["deletion by text", { forceDelete: "yes" }, "forceDelete: must be true or false"],
-  ["a tag that is a number", { tags: { cost: 7 } }, "tags.cost: must be a text"],
+  ["a tag that is a number", { tags: { cost: 7 } }, "tags.cost: must be a string"],
   ["existing by name alone", { existing: "web" }, "existing: must be an object"],
   ["existing without name", { existing: {} }, "existing.name: is missing"],
   ["existing by its address", { existing: { name: url } }, `existing.name: "${url}" is an address`],

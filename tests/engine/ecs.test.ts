@@ -172,12 +172,14 @@ const crashing = (why: string) => `#!/bin/sh\necho ${why}\nexit 3\n`;
 
 it("a release that crashes is rolled back by ECS, up fails and says what to do, and that works", async () => {
   const good = (await running()).taskDefinition;
+  const outputs = await app.project.outputs();
   app.project.write("app/serve.sh", crashing("cannot open the database"));
   const failed = await app.project.up({ expectFailure: true });
   expect(failed.output).toContain("ECS deployment circuit breaker was triggered");
   expect(failed.output).toMatch(/What the app said: aws logs tail \S+ --follow --region us-east-1/);
   expect(failed.output).toContain("to try the same again: pulumi up --refresh");
   expect((await running()).taskDefinition).toBe(good);
+  expect(await app.project.outputs()).toEqual(outputs);
 
   app.project.write("app/serve.sh", "#!/bin/sh\necho fine\nexec sleep 1000\n");
   await app.project.up({ args: ["--refresh"] });
@@ -188,6 +190,7 @@ it("a release that crashes is rolled back by ECS, up fails and says what to do, 
 
 it("a rollback that the provider takes for success fails the up all the same, in every run, until it is mended", async () => {
   const good = (await running()).taskDefinition;
+  const outputs = await app.project.outputs();
   // The official provider compares the deployment's time with this machine's clock.
   const env = { MULTIARCH_AWS_CLOCK_AHEAD: "1" };
   app.project.write("app/serve.sh", crashing("still not"));
@@ -198,6 +201,7 @@ it("a rollback that the provider takes for success fails the up all the same, in
     expect(run.output).toMatch(/web: ECS runs \S+, not \S+, which was asked for/);
     expect(run.output).toMatch(/aws logs tail \S+ --follow --region us-east-1/);
     expect(run.output).toContain("pulumi up --refresh");
+    expect(await app.project.outputs()).toEqual(outputs);
     expect(run.output).not.toMatch(/^\s+at /m);
     expect((await running()).taskDefinition).toBe(good);
   }

@@ -17,6 +17,12 @@ function folder(from: string, to: string): Record<string, string> {
   return Object.fromEntries(names.map((name) => [path.join(to, name), read(`${from}/${name}`)]));
 }
 
+/** The files of an example, with those of the app in it. */
+const example = (name: string) => ({
+  ...folder(`examples/${name}`, ""),
+  ...folder(`examples/${name}/app`, "app"),
+});
+
 /** The first program that a page shows. */
 function firstProgram(page: string): string {
   const [, program] = /```ts\n([^]*?)```/.exec(read(page)) ?? [];
@@ -27,12 +33,12 @@ function firstProgram(page: string): string {
 // App, Image, its one platform, index, gate, HostTarget, pull and release.
 const one = { ...NOTHING, create: 8 };
 
-/** An example that builds examples/web. */
+/** An example in a folder of its own. */
 const projectOf = (name: string, config: Record<string, unknown> = {}) =>
   createProject({
     name: `multiarch-${name}`,
     program: "",
-    files: { ...folder(`examples/${name}`, ""), ...folder("examples/web", "../web") },
+    files: example(name),
     config: {
       registryAddress: environment().registry.address,
       repository: `examples/${name}`,
@@ -95,10 +101,7 @@ it("examples/promotion is previewed: one stack builds for both architectures, th
   const staging = await createProject({
     name: "multiarch-staging",
     program: "",
-    files: {
-      ...folder("examples/promotion/staging", ""),
-      ...folder("examples/promotion/staging/app", "app"),
-    },
+    files: example("promotion/staging"),
     config: {
       registryAddress: environment().registry.address,
       repository: "examples/promotion",
@@ -161,11 +164,7 @@ it.each([
   const project = await createProject({
     name: `multiarch-${name}`,
     program: "",
-    files: {
-      ...folder(`examples/${name}`, ""),
-      ...(name === "lambda" || name === "ci" ? folder(`examples/${name}/app`, "app") : {}),
-      ...folder("examples/web", "../web"),
-    },
+    files: example(name),
     config: {
       ...environment().aws.config,
       builder: JSON.stringify({ name: environment().builder }),

@@ -1,4 +1,4 @@
-import { createApp, docker, registry, type AppProject } from "./appProject";
+import { createApp, docker, freePort, registry, type AppProject } from "./appProject";
 import { environment } from "./harness";
 
 // What goes wrong on the way, and how the next `up` gets out of it. The tests follow one App through its troubles.
@@ -31,13 +31,27 @@ const crashing = `#!/bin/sh\necho "cannot open the database"\nexit 3\n`;
 const silent = `#!/bin/sh\necho "warming up"\nexec sleep 1000\n`;
 let good = "";
 
-it("a release that crashes at start: its last lines are shown, the old one serves, and the next good up works", async () => {
+it("a release that crashes at start: its last lines are shown, the old one serves, the outputs stay those of the old one, and the next good up works", async () => {
   const { readFileSync } = await import("node:fs");
   good = readFileSync(`${app.project.directory}/app/serve.sh`, "utf8");
   app.project.write("app/serve.sh", crashing);
+  const before = await app.project.outputs();
+  const ports = [{ container: 8080, host: await freePort() }];
+  app.set({ ...platforms, host: { ports } });
+  // Known in the preview, and published only after the release.
+  const preview = await app.project.preview();
+  expect(preview.output).toContain(
+    `"http://127.0.0.1:${app.port}" => "http://127.0.0.1:${ports[0]!.host}"`,
+  );
   const { output } = await app.project.up({ expectFailure: true });
   expect(output).toContain("cannot open the database");
+  const shown = output.slice(output.indexOf("Diagnostics:"));
+  const explanation = shown.indexOf("web: the release failed: the new release isn't healthy:");
+  expect(explanation).toBeGreaterThan(0);
+  expect(explanation).toBeLessThan(shown.indexOf(`running "sh -s -- release`));
+  expect(await app.project.outputs()).toEqual(before);
   expect(await app.page()).toBe("release one on x86_64");
+  app.set(platforms);
   app.project.write("app/serve.sh", good);
   release("release two");
   await app.project.up();

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Architecture } from "../../components/platform";
+import type { CanonicalArchitecture } from "../../components/platform";
 import {
   type HostSettings,
   hostIdentity,
@@ -134,7 +134,7 @@ export class App {
     expect(pull).toMatchObject({ code: 0 });
     return sh("release", text, options);
   }
-  async pull(version: "v1" | "v2" | "v3", architecture: Architecture = here) {
+  async pull(version: "v1" | "v2" | "v3", architecture: CanonicalArchitecture = here) {
     const settings = pullSettings(this.identity, await image(version), architecture);
     return sh("pull", settings);
   }
@@ -157,8 +157,8 @@ export class App {
       .sort();
 }
 
-export const here: Architecture = process.arch === "arm64" ? "arm64" : "x86_64";
-export const other: Architecture = here === "arm64" ? "x86_64" : "arm64";
+export const here: CanonicalArchitecture = process.arch === "arm64" ? "arm64" : "x86_64";
+export const other: CanonicalArchitecture = here === "arm64" ? "x86_64" : "arm64";
 const apps: App[] = [];
 export const makeApp = (name: string) => {
   const app = new App(name);

@@ -5,8 +5,15 @@ import path from "node:path";
 import ts from "typescript";
 import { checkout } from "../../local/paths";
 import { type AppProject, createApp, freePort, get } from "./appProject";
-import { createProject, type Project, type RunResult } from "./harness";
-import { install, installManagers, type Manager, pack, run } from "./packageManagers";
+import { createProject, environment, type Project, type RunResult } from "./harness";
+import {
+  install,
+  installManagers,
+  type Manager,
+  pack,
+  pulumiVersion,
+  run,
+} from "./packageManagers";
 
 const managers: Manager[] = ["npm", "pnpm", "yarn", "yarn berry"];
 const base = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "multiarch-package-"));
@@ -180,6 +187,59 @@ it("a program with an older Pulumi is stopped by npm, which names what is needed
   await expect(dry).rejects.toThrow(
     /ERESOLVE[\s\S]*peer @pulumi\/pulumi@"\^3\.\d+\.\d+" from multiarch/,
   );
+});
+
+describe("each example, copied out of the checkout", () => {
+  const names = fs
+    .readdirSync(path.join(checkout, "examples"), { recursive: true, encoding: "utf8" })
+    .filter((file) => path.basename(file) === "package.json" && !file.includes("node_modules"))
+    .map((file) => path.dirname(file));
+  let project: Project;
+
+  it("is installed with the line of docs/import.md", async () => {
+    expect(names).toHaveLength(11);
+    const { registry, builder } = environment();
+    project = await createProject({
+      name: "multiarch-host",
+      program: "",
+      config: {
+        registryAddress: registry.address,
+        repository: "examples/copied",
+        builder: JSON.stringify({ name: builder }),
+      },
+    });
+    fs.cpSync(path.join(checkout, "examples/host"), project.directory, { recursive: true });
+    const [, line] = /^npm (install .*)$/m.exec(
+      fs.readFileSync(path.join(checkout, "docs/import.md"), "utf8"),
+    )!;
+    fs.copyFileSync(packed.tarball, path.join(project.directory, path.basename(packed.tarball)));
+    // The newest Pulumi may need a newer Node than this one.
+    const words = line!.replace("@pulumi/pulumi", `@pulumi/pulumi@${pulumiVersion}`).split(" ");
+    const quiet = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"];
+    await run("npm", [...words, ...quiet], project.directory);
+  });
+
+  it.each(names)("%s type-checks and finds its files", async (name) => {
+    const folder = path.join(base, "examples", name.replace("/", "-"));
+    fs.cpSync(path.join(checkout, "examples", name), folder, { recursive: true });
+    const installed = path.join(project.directory, "node_modules");
+    fs.symlinkSync(installed, path.join(folder, "node_modules"));
+    const tsc = path.join(installed, "typescript/bin/tsc");
+    const flags = ["--noEmit", "--strict", "--target", "es2022", "--module", "node16"];
+    const program = path.join(folder, "index.ts");
+    await run(process.execPath, [tsc, ...flags, "--skipLibCheck", program], folder);
+    const text = fs.readFileSync(program, "utf8");
+    for (const [, context] of text.matchAll(/context: "([^"]*)"/g))
+      expect(fs.existsSync(path.join(folder, context!, "Dockerfile"))).toBe(true);
+    expect(text).not.toContain('"../');
+  });
+
+  it("is previewed", async () => {
+    const preview = await project.preview({ env: { NODE_PATH: "" } });
+    expect(preview.output).toContain("platforms: linux/amd64 (host.architecture)");
+    expect(preview.summary).toMatchObject({ create: 8 });
+    await project.dispose();
+  });
 });
 
 /** What isn't as it was; a StackReference is read in each run. */

@@ -11,7 +11,7 @@ import { cacheDir, checkout, ensureDir, fillAtomically } from "../../local/paths
 const tools = { pnpm: "10.34.8", yarn: "1.22.22", "@yarnpkg/cli-dist": "4.18.1" };
 
 /** Pulumi's newest release may need a newer Node than this one, which pnpm and Yarn don't look at. */
-const pulumiVersion = versionOf("@pulumi/pulumi");
+export const pulumiVersion = versionOf("@pulumi/pulumi");
 
 export type Manager = "npm" | "pnpm" | "yarn" | "yarn berry";
 

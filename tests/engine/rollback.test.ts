@@ -50,9 +50,9 @@ describe("the example, on a host", () => {
           "{ container: 8080 }",
           `{ container: 8080, host: ${port} }`,
         ),
-        "../web/Dockerfile": appFiles["app/Dockerfile"].replace("BASE\n", `BASE=${baseImage}\n`),
-        "../web/serve.sh": appFiles["app/serve.sh"],
-        "../web/RELEASE": "release one",
+        "app/Dockerfile": appFiles["app/Dockerfile"].replace("BASE\n", `BASE=${baseImage}\n`),
+        "app/serve.sh": appFiles["app/serve.sh"],
+        "app/RELEASE": "release one",
       },
       config: {
         registryAddress: embedded.address,
@@ -61,7 +61,7 @@ describe("the example, on a host", () => {
       },
     });
     for (const release of ["release one", "release two"]) {
-      project.write("../web/RELEASE", release);
+      project.write("app/RELEASE", release);
       await project.up();
       releases.push((await project.outputs()).imageUri as string);
     }

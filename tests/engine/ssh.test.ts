@@ -172,10 +172,12 @@ it("that hangs, and so takes connections and says nothing, is told of instead of
 });
 
 it("that can't be reached fails in a few seconds, between pull and release too: the old release serves, and the next up finishes", async () => {
+  const outputs = await app.project.outputs();
   line.set({ refuse: true });
   const refused = await app.project.up({ ...given(key), expectFailure: true });
   const sentence = `host.ssh.hosts.one.address: no SSH server can be reached at 127.0.0.1:${line.port}`;
   expect(words(refused)).toContain(sentence);
+  expect(await app.project.outputs()).toEqual(outputs);
   expect(refused.seconds).toBeLessThan(25);
   line.set(undefined);
 

@@ -167,8 +167,15 @@ it("a preview after the target's architecture was edited shows what would change
   expect(await get(port())).toContain("<h1>third release</h1>");
 });
 
-it("a preview with --diff and any other command of Pulumi run in the same environment", async () => {
-  const output = await npm("run preview -- --diff");
+it("a preview with --diff and any other command of Pulumi run in the same environment; type errors are reported after the preview", async () => {
+  edit("index.ts", (text) => `${text}\nexport const wrong: number = "text";\n`);
+  const { code, output } = await begin("run preview -- --diff").done;
+  ran.add("npm run preview -- --diff");
+  expect(code).toBe(1);
+  expect(output).toMatch(
+    /error: the program has type errors[^]*\nindex\.ts\(\d+,14\): error TS2322/,
+  );
+  edit("index.ts", (text) => text.replace(/\n.*wrong: number.*\n/, ""));
   expect(output).toMatch(/^ +~ multiarch:index:App: \(update\)/m);
   expect(output).toContain(other === "arm64" ? `"arm64"` : `"x86_64"`);
   expect(await npm("run pulumi -- stack output")).toMatch(/^ +url +http:/m);

@@ -87,7 +87,7 @@ export class Chooser {
       "ARM64",
       "X86_64",
       "x64",
-      "linux/arm64/v8",
+      "linux/arm64",
     ]);
   }
 }

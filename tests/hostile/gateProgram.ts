@@ -22,16 +22,16 @@ const root = join(__dirname, "../..");
 let folder: string;
 
 /**
- * What is loaded before the program. When it ends, it writes the most resident memory that it had: Linux' VmHWM, because maxRSS
- * includes the process that started it. Names under `.example` resolve to the address that they spell: `10-0-0-1.example`. A name
+ * What is loaded before the program. When it ends, it writes the most resident memory that it had: on Linux VmHWM, because maxRSS
+ * includes the process that started it there. Names under `.example` resolve to the address that they spell: `10-0-0-1.example`. A name
  * with two addresses resolves to the first one at first: `1-1-1-1.10-0-0-1.example`. `never.example` is never answered.
  */
 const preload = `
 const { readFileSync, writeSync } = require("node:fs");
 const dns = require("node:dns");
 process.on("exit", () => {
-  const [, most] = /VmHWM:\\s+(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"));
-  writeSync(3, most);
+  const linux = process.platform === "linux" && readFileSync("/proc/self/status", "utf8");
+  writeSync(3, linux ? /VmHWM:\\s+(\\d+)/.exec(linux)[1] : String(process.resourceUsage().maxRSS));
 });
 const { lookup } = dns;
 const asked = new Map();

@@ -1,8 +1,13 @@
 import fc from "fast-check";
 import { describePlan, makePlan } from "../../components/plan";
-import { Architecture, architectures, platformOf } from "../../components/platform";
+import {
+  Architecture,
+  architectures,
+  type CanonicalArchitecture,
+  platformOf,
+} from "../../components/platform";
 
-const plan = (requirements: [string, Architecture][], platforms?: unknown) =>
+const plan = (requirements: [string, CanonicalArchitecture][], platforms?: unknown) =>
   makePlan({
     requirements: requirements.map(([path, architecture]) => ({ path, architecture })),
     platforms,

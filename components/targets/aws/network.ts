@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../../aws";
+import { aws, lookedUp } from "../../aws";
 import type { Checker } from "../../check";
 import { show } from "../../errors";
 import { isLater } from "../../check";
@@ -28,17 +28,15 @@ export interface Network {
 export function networkOf(parent: pulumi.Resource, args: NetworkArgs): Network {
   if (args.vpcId !== undefined && args.subnetIds !== undefined)
     return { vpcId: pulumi.output(args.vpcId), subnetIds: pulumi.output(args.subnetIds) };
-  const vpcId = aws.ec2.getVpcOutput({ default: true }, { parent }).id;
-  const found = aws.ec2.getSubnetsOutput(
-    {
-      filters: [
-        { name: "vpc-id", values: [vpcId] },
-        { name: "default-for-az", values: ["true"] },
-      ],
-    },
-    { parent },
-  );
-  return { vpcId, subnetIds: found.ids.apply((ids) => [...ids].sort()) };
+  const vpcId = lookedUp(aws.ec2.getVpc({ default: true }, { parent })).id;
+  const subnetIds = vpcId.apply((id) => {
+    const filters = [
+      { name: "vpc-id", values: [id] },
+      { name: "default-for-az", values: ["true"] },
+    ];
+    return lookedUp(aws.ec2.getSubnets({ filters }, { parent })).ids;
+  });
+  return { vpcId, subnetIds: subnetIds.apply((ids) => [...ids].sort()) };
 }
 
 /** Checks `vpcId`, `subnetIds` and CIDR blocks. `at` gives the path of a field. */

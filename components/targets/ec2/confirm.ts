@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
-import { type Architecture, spellings } from "../../platform";
+import { type CanonicalArchitecture, spellings } from "../../platform";
 import { shellWord } from "../../quote";
 
 /** What AWS says of an instance type and an AMI. */
@@ -13,7 +13,7 @@ export interface MachineFacts {
 /** Why an instance of this type can't run the image, or undefined where it can. */
 export function machineProblem(
   facts: MachineFacts,
-  asked: { instanceType: string; ami?: string; architecture: Architecture },
+  asked: { instanceType: string; ami?: string; architecture: CanonicalArchitecture },
   path: (field: string) => string,
 ): string | undefined {
   const wanted = spellings[asked.architecture].ec2;
@@ -36,7 +36,7 @@ export function machineProblem(
 /** Asks AWS, with the provider of `parent`, whether type, AMI and architecture fit. Throws what is wrong. */
 export async function confirmMachine(
   parent: pulumi.Resource,
-  asked: { instanceType: string; ami?: string; architecture: Architecture },
+  asked: { instanceType: string; ami?: string; architecture: CanonicalArchitecture },
   path: (field: string) => string,
 ): Promise<void> {
   const { instanceType, ami } = asked;

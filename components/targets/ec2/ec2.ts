@@ -3,13 +3,13 @@ import type * as ec2 from "@pulumi/aws/ec2/index.js";
 import type * as iam from "@pulumi/aws/iam/index.js";
 import type * as ssm from "@pulumi/aws/ssm/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../../aws";
+import { aws, lookedUp } from "../../aws";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { once } from "../../nodeProgram";
-import { type Architecture, spellings } from "../../platform";
+import { type CanonicalArchitecture, spellings } from "../../platform";
 import { checkedAlone, shellCommand } from "../../late";
 import { shellWord } from "../../quote";
 import { refuse } from "../../refuse";
@@ -70,7 +70,7 @@ export class Ec2Target extends pulumi.ComponentResource {
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:Ec2Target", name, recorded, announced("ec2", name, recorded, opts));
     const image = targetImage(this, name, args, architecture);
-    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const place: Place = {
       ...{ target: this, name, args, architecture, image, region, logs },
@@ -83,10 +83,14 @@ export class Ec2Target extends pulumi.ComponentResource {
     const { instances, balanced } = makeInstances(place, profile, policies);
     const release = makeRelease(place, instances, policies);
 
-    this.instanceIds = pulumi.all(instances.map(({ id }) => id));
-    this.url = reach(place, instances, release, balanced);
-    this.logsCommand = logsCommand(logs.name, region);
-    this.shellCommand = shellCommand`aws ssm start-session --target ${instances[0]!.id} --region ${region}`;
+    // A failed release leaves the outputs of the one that runs.
+    const released = <T>(value: pulumi.Input<T>) => once(value, release);
+    this.instanceIds = released(pulumi.all(instances.map(({ id }) => id)));
+    this.url = released(reach(place, instances, release, balanced));
+    this.logsCommand = released(logsCommand(logs.name, region));
+    this.shellCommand = released(
+      shellCommand`aws ssm start-session --target ${instances[0]!.id} --region ${region}`,
+    );
     this.registerOutputs({
       url: this.url,
       instanceIds: this.instanceIds,
@@ -106,7 +110,7 @@ interface Place {
   readonly unique: string;
   /** How the user reaches the arguments: `ec2` in an App, else nothing. */
   readonly part: string;
-  readonly architecture: Architecture;
+  readonly architecture: CanonicalArchitecture;
   readonly image: TargetImage;
   readonly region: pulumi.Output<string>;
   readonly logs: cloudwatch.LogGroup;
@@ -162,8 +166,9 @@ function makeInstances(
   // https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
   const parameter = `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${spellings[architecture].ec2}`;
   // `value` would make the AMI a secret, and hide it in previews.
-  const newest = aws.ssm.getParameterOutput({ name: parameter }, { parent: target }).insecureValue;
-  const ami = args.ami ?? newest;
+  const newest = () =>
+    lookedUp(aws.ssm.getParameter({ name: parameter }, { parent: target })).insecureValue;
+  const ami = args.ami ?? newest();
   const { instanceType } = args;
   const instances = Array.from({ length: args.instances ?? 1 }, (_, at) => {
     const nth = `${name}-${at + 1}`;
@@ -335,7 +340,7 @@ function reach(
   }
   const suffix = port === 80 ? "" : `:${port}`;
   if (args.elasticIp === false)
-    return once(pulumi.interpolate`http://${instances[0]!.publicIp}${suffix}`, release);
+    return pulumi.interpolate`http://${instances[0]!.publicIp}${suffix}`;
   const address = new aws.ec2.Eip(name, { domain: "vpc", tags: args.tags }, { parent: target });
   new aws.ec2.EipAssociation(
     name,

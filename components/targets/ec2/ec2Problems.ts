@@ -1,6 +1,6 @@
 import { type At, Checker, type Fields, isFields, under } from "../../check";
 import { type Problem, show } from "../../errors";
-import { type Architecture, parseArchitecture } from "../../platform";
+import { type CanonicalArchitecture, parseArchitecture } from "../../platform";
 import { environmentProblems } from "../aws/environment";
 import { logRetentionProblem } from "../aws/logs";
 import { networkProblems } from "../aws/network";
@@ -45,7 +45,7 @@ export const ec2Fields: Readonly<Record<keyof Ec2Args, true>> = {
 };
 
 /** Undefined where neither the family nor the user tells it, which `ec2Problems` reports. */
-export function ec2Architecture(args: Ec2Args): Architecture | undefined {
+export function ec2Architecture(args: Ec2Args): CanonicalArchitecture | undefined {
   const type: unknown = args.instanceType;
   const given: unknown = args.architecture;
   return typeof given === "string"
@@ -108,7 +108,8 @@ function checkType(check: Checker, args: Fields, at: At): void {
   }
   const parsed = parseArchitecture(architecture);
   const expected = familyArchitecture(type);
-  architectureProblem(check, architecture, at("architecture"), "EC2");
+  const fix = expected && `remove it, or write "${expected}"`;
+  architectureProblem(check, architecture, at("architecture"), "EC2", fix);
   if (parsed !== undefined && expected !== undefined && parsed !== expected) {
     check.add(
       at("architecture"),

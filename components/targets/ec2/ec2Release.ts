@@ -1,5 +1,5 @@
 import { ecrAddress } from "../../registry/ecr";
-import type { Architecture } from "../../platform";
+import type { CanonicalArchitecture } from "../../platform";
 import { quote, shellWord } from "../../quote";
 import {
   type HostIdentity,
@@ -12,7 +12,7 @@ import {
 /** What an instance is told, once every output is known. */
 export interface Ec2Release {
   readonly identity: HostIdentity;
-  readonly architecture: Architecture;
+  readonly architecture: CanonicalArchitecture;
   readonly settings: HostSettings;
   /** ARNs by the name of the variable. */
   readonly secrets: Readonly<Record<string, string>>;

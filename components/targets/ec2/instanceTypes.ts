@@ -1,11 +1,11 @@
-import { Architecture } from "../../platform";
+import { architectures, type CanonicalArchitecture } from "../../platform";
 
 /**
  * The families of instance types (what stands before the dot) by architecture, as EC2's DescribeInstanceTypes told them in
  * `processorInfo.supportedArchitectures`. Families that also run i386 are x86_64. A name's pattern would misread some: a1 and
  * p6e-gb200 are arm64, g4ad is not. No whitelist: for a family that isn't here the user states the architecture.
  */
-const families: Readonly<Record<Architecture, string>> = {
+const families: Readonly<Record<CanonicalArchitecture, string>> = {
   x86_64: `
     c1 c3 c4 c5 c5a c5ad c5d c5n c6a c6i c6id c6in c7a c7i c7i-flex c8a c8i c8i-flex c8ib c8id c8in c8ine
     d2 d3 d3en dl1 dl2q f1 f2 g2 g3 g3s g4ad g4dn g5 g6 g6e g6f g7 g7e gr6 gr6f h1 hpc6a hpc6id hpc7a hpc8a
@@ -21,12 +21,12 @@ const families: Readonly<Record<Architecture, string>> = {
     t4g x2gd x8g`,
 };
 
-const architectureOf: ReadonlyMap<string, Architecture> = new Map(
-  Object.values(Architecture).flatMap((architecture) =>
+const architectureOf: ReadonlyMap<string, CanonicalArchitecture> = new Map(
+  architectures.flatMap((architecture) =>
     families[architecture]
       .trim()
       .split(/\s+/)
-      .map((family): [string, Architecture] => [family, architecture]),
+      .map((family): [string, CanonicalArchitecture] => [family, architecture]),
   ),
 );
 
@@ -36,7 +36,7 @@ export function familyOf(instanceType: string): string | undefined {
 }
 
 /** The architecture of an instance type's family, or undefined where it isn't known. */
-export function familyArchitecture(instanceType: string): Architecture | undefined {
+export function familyArchitecture(instanceType: string): CanonicalArchitecture | undefined {
   return architectureOf.get(familyOf(instanceType) ?? "");
 }
 

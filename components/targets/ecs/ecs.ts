@@ -2,12 +2,13 @@ import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import type * as ecs from "@pulumi/aws/ecs/index.js";
 import type * as iam from "@pulumi/aws/iam/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../../aws";
+import { aws, lookedUp } from "../../aws";
 import { besides } from "../../hosting";
+import { once } from "../../nodeProgram";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange, explainFailure, settled } from "../../hooks";
-import { type Architecture, spellings, statedArchitecture } from "../../platform";
+import { type CanonicalArchitecture, spellings, statedArchitecture } from "../../platform";
 import { checkedAlone, shellCommand } from "../../late";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
@@ -72,7 +73,7 @@ export class EcsTarget extends pulumi.ComponentResource {
     warnOfSize(this, args, path);
 
     const image = targetImage(this, name, args, architecture);
-    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const place: Place = { target: this, name, args, architecture, image, region, logs };
     const roles = makeRoles(place);
@@ -118,7 +119,7 @@ export class EcsTarget extends pulumi.ComponentResource {
         ),
       },
     );
-    this.logsCommand = logsCommand(logs.name, region);
+    const showLogs = logsCommand(logs.name, region);
     const cluster = args.clusterArn ?? makeCluster(place);
     const { service, balanced } = makeService(place, {
       ...{ task, cluster, container },
@@ -128,19 +129,24 @@ export class EcsTarget extends pulumi.ComponentResource {
         this,
         async (raw, { failedOperation }) =>
           failedOperation !== "delete" && /waiting for|circuit breaker/i.test(raw)
-            ? failedService(await settled(this.logsCommand))
+            ? failedService(await settled(showLogs))
             : undefined,
       ),
     });
-    this.clusterArn = pulumi.output(cluster);
-    this.serviceName = service.name;
-    this.taskDefinitionArn = task.arn;
-    this.url = balanced?.url ?? pulumi.output("");
-    this.shellCommand =
+    // A failed rollout leaves the outputs of the tasks that run.
+    const confirmed = confirmRollout(place, task, service, showLogs);
+    const released = <T>(value: pulumi.Input<T>) =>
+      once(pulumi.all([value, confirmed]).apply(([known]) => known) as pulumi.Output<T>, service);
+    this.clusterArn = released(cluster);
+    this.serviceName = released(service.name);
+    this.taskDefinitionArn = released(task.arn);
+    this.url = released(balanced?.url ?? "");
+    this.logsCommand = released(showLogs);
+    this.shellCommand = released(
       args.executeCommand !== true
-        ? pulumi.output("")
-        : shellCommand`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`;
-    confirmRollout(place, task, service, this.logsCommand);
+        ? ""
+        : shellCommand`aws ecs execute-command --region ${region} --cluster ${cluster} --task "$(aws ecs list-tasks --region ${region} --cluster ${cluster} --service-name ${service.name} --query 'taskArns[0]' --output text)" --container ${container} --interactive --command /bin/sh`,
+    );
     this.registerOutputs({
       url: this.url,
       clusterArn: this.clusterArn,
@@ -163,7 +169,7 @@ interface Place {
   readonly target: EcsTarget;
   readonly name: string;
   readonly args: EcsArgs;
-  readonly architecture: Architecture;
+  readonly architecture: CanonicalArchitecture;
   readonly image: TargetImage;
   readonly region: pulumi.Output<string>;
   readonly logs: cloudwatch.LogGroup;
@@ -298,14 +304,14 @@ function makeService(
   return { service, balanced };
 }
 
-/** In `up` only: fails it where ECS runs something else than was asked for, which the provider reports as success. */
+/** In `up` only: fails it if ECS runs something else than was requested, which the provider reports as success. */
 function confirmRollout(
   { target, name }: Place,
   task: ecs.TaskDefinition,
   service: ecs.Service,
   logs: pulumi.Output<string>,
-): void {
-  if (pulumi.runtime.isDryRun()) return;
+): pulumi.Output<void> {
+  if (pulumi.runtime.isDryRun()) return pulumi.output(undefined);
   const found = aws.ecs.getServiceOutput(
     { serviceName: service.name, clusterArn: service.cluster },
     { parent: target, dependsOn: [service] },
@@ -319,4 +325,5 @@ function confirmRollout(
     throw error;
   });
   besides(looked);
+  return looked;
 }

@@ -3,14 +3,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
-import { secretFields } from "../../hooks";
+import { explainFailure, secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
 import { checkedLate, hidden, orElse } from "../../late";
+import { once } from "../../nodeProgram";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
 import { pulledProblems, recordedTarget, targetImage } from "../targetImage";
+import { hostFailure } from "./failureText";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { hostScript } from "./hostScript";
@@ -82,14 +84,6 @@ export class HostTarget extends pulumi.ComponentResource {
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
     refuse(name, claim(identity, ssh, path));
     const { container } = identity;
-    const healthPort = settings.health?.port;
-    // Only what the URL contains: an unknown port of the container is no reason for an unknown URL.
-    const open = settings.ports?.map(({ container: port, host, address }) => {
-      return { address, host: orElse(host, port), container: healthPort === undefined ? 0 : port };
-    });
-    const asked = { ports: open, health: { port: healthPort } };
-    const logs = `docker logs --follow --tail 100 ${container}`;
-    const shell = `docker exec --interactive --tty ${container} sh`;
 
     const scripts: HostScripts = {
       ...{ image: image.ref, architecture },
@@ -118,23 +112,19 @@ export class HostTarget extends pulumi.ComponentResource {
           ),
         ),
     };
-    if (ssh === undefined) {
-      deployHere(this, name, container, login, scripts);
-      this.url = pulumi.output(asked).apply(hostUrl);
-      this.logsCommand = pulumi.output(logs);
-      this.shellCommand = pulumi.output(shell);
-    } else {
-      deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
-      const first = firstHost(ssh);
-      const { address } = Object.values(ssh.hosts)[0]!;
-      this.url = pulumi.output(asked).apply(({ ports, health }) => {
-        const urlOf = (at: string) => sshUrl(at, ports, health.port);
-        return urlOf("host") === "" ? pulumi.output("") : pulumi.output(address).apply(urlOf);
-      });
-      this.logsCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, logs));
-      this.shellCommand = first.apply(({ host, bastion }) => sshCommand(host, bastion, shell));
-    }
-    this.containerName = pulumi.output(container);
+    const onFirst = ssh && firstHost(ssh);
+    const commandOf = (text: string) =>
+      onFirst?.apply(({ host, bastion }) => sshCommand(host, bastion, text)) ?? text;
+    const releases =
+      ssh === undefined
+        ? [deployHere(this, name, container, login, scripts)]
+        : deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
+    // A failed release leaves the outputs of the one that runs.
+    const released = <T>(value: pulumi.Input<T>) => once(value, ...releases);
+    this.url = released(urlOf(checked));
+    this.logsCommand = released(commandOf(`docker logs --follow --tail 100 ${container}`));
+    this.shellCommand = released(commandOf(`docker exec --interactive --tty ${container} sh`));
+    this.containerName = released(container);
     this.registerOutputs({
       url: this.url,
       logsCommand: this.logsCommand,
@@ -142,6 +132,22 @@ export class HostTarget extends pulumi.ComponentResource {
       containerName: this.containerName,
     });
   }
+}
+
+/** The address of the port that is asked for health, on this machine or on the first host. */
+function urlOf({ health, ports, ssh }: HostArgs): pulumi.Output<string> {
+  const healthPort = health?.port;
+  // Only what the URL contains: an unknown port of the container is no reason for an unknown URL.
+  const open = ports?.map(({ container: port, host, address }) => {
+    return { address, host: orElse(host, port), container: healthPort === undefined ? 0 : port };
+  });
+  const known = pulumi.output({ ports: open, health: { port: healthPort } });
+  if (ssh === undefined) return known.apply(hostUrl);
+  const { address } = Object.values(ssh.hosts)[0]!;
+  return known.apply((asked) => {
+    const at = (host: string) => sshUrl(host, asked.ports, asked.health.port);
+    return at("host") === "" ? pulumi.output("") : pulumi.output(address).apply(at);
+  });
 }
 
 /** How the hosts and the registry are reached, checked before any connection: the script on a host checks everything else. */
@@ -168,8 +174,14 @@ function deployHere(
   container: string,
   login: ReturnType<typeof loginOf>,
   { image, architecture, ...scripts }: HostScripts,
-): void {
+): pulumi.Resource {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
+  const explained = (what: "pull" | "release") =>
+    explainFailure(`${what} on this machine (${name}, ${container})`, component, (raw, failure) =>
+      Promise.resolve(
+        hostFailure(name, failure.failedOperation === "delete" ? "removal" : what, raw),
+      ),
+    );
 
   // Runs when the image or the host changes, with the credentials of that day. The delete of the one before comes last in an
   // update, when the release has moved on: it removes the images that no container of the app uses any longer.
@@ -186,7 +198,12 @@ function deployHere(
       },
       triggers: [image, "this machine", architecture],
     },
-    { parent: component, ignoreChanges: ["environment", "stdin"], protect: false },
+    {
+      parent: component,
+      hooks: explained("pull"),
+      ignoreChanges: ["environment", "stdin"],
+      protect: false,
+    },
   );
 
   // No triggers: a replacement would end with the old one's delete, which removes the containers. Where somebody asks for one
@@ -201,9 +218,15 @@ function deployHere(
       // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
       stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(component.urn)}`,
     },
-    { parent: component, dependsOn: [pull], deleteBeforeReplace: true },
+    {
+      parent: component,
+      hooks: explained("release"),
+      dependsOn: [pull],
+      deleteBeforeReplace: true,
+    },
   );
   watchContainer(component, release, pull, container);
+  return release;
 }
 
 /** The containers that a program names on each machine, by its stack: two of one name would replace each other in every run. */

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { Checker, type Fields, isFields, isLater, under } from "../../check";
 import { type Problem, show } from "../../errors";
-import { Architecture, parseArchitecture } from "../../platform";
+import { architectures, parseArchitecture } from "../../platform";
 import { hardeningFields, hardeningProblems } from "../hardening";
 import { imageProblem } from "../targetImage";
 import { HostRestart, HostStrategy, type HostTargetArgs } from "./hostArgs";
@@ -60,7 +60,7 @@ const seconds = (least: number): Rule =>
 
 const rules = {
   architecture: {
-    ...member(Object.values(Architecture)),
+    ...member(architectures),
     test: (value) => parseArchitecture(value) !== undefined,
   },
   port: whole("a whole number from 1 to 65535", "give a port such as 8080", 1, 65_535),

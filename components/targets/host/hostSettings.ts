@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
 import { registryIn } from "../../registry/reference";
-import type { Architecture } from "../../platform";
+import type { CanonicalArchitecture } from "../../platform";
 import { quote } from "../../quote";
 import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
@@ -69,7 +69,7 @@ export interface PullCredentials {
 export function pullSettings(
   identity: HostIdentity,
   image: string,
-  architecture: Architecture,
+  architecture: CanonicalArchitecture,
   credentials?: PullCredentials,
 ): string {
   return [

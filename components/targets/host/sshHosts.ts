@@ -2,6 +2,7 @@ import * as command from "@pulumi/command/remote/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { orElse } from "../../late";
+import { hostFailure } from "./failureText";
 import { watchContainer } from "./hostWatch";
 import type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./sshArgs";
 import { isSilent } from "./sshLook";
@@ -46,28 +47,32 @@ export function deployOverSsh(
   path: string,
   container: string,
   scripts: HostScripts,
-): void {
+): pulumi.Resource[] {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
   // By a promise: as an output it would bring along that it waits for the component's children, the later hosts among them.
   const urn = new Promise<string>((resolve) => component.urn.apply(resolve));
-  let before: pulumi.Resource[] = [];
+  const releases: pulumi.Resource[] = [];
   for (const [host, at] of Object.entries(ssh.hosts)) {
     const { connection, known } = sshConnection(ssh, at);
     const place = pulumi.interpolate`${at.address}:${orElse(at.port, 22)}`;
     const resource = pulumi.interpolate`${urn}@${place}`;
     const over = known.apply((to): SshPlace => ({ path, host, connection: to }));
     const idOf = (what: string) => `${what} over SSH (${name}-${host}, ${container})`;
-    const explained = (what: string) =>
+    const explained = (what: "pull" | "release" | "removal") =>
       explainFailure(idOf(what), component, async (raw, failure) => {
         const place = await settled(over);
-        if (failure.failedOperation !== "delete") return explainSsh(raw, place);
+        if (failure.failedOperation !== "delete")
+          return explainSsh(raw, place) ?? hostFailure(`${name} on ${host}`, what, raw);
         // What is deleted may lie on the host before this one.
         const old = pulumi.output(failure.oldInputs?.connection as SshConnection);
-        return explainSsh(raw, { ...place, connection: await settled(old), leaving: true });
+        return (
+          explainSsh(raw, { ...place, connection: await settled(old), leaving: true }) ??
+          hostFailure(`${name} on ${host}`, "removal", raw)
+        );
       });
     const greeted = (what: string) =>
       beforeChange(`answer to the ${idOf(what)}`, async () => greeting(await settled(over)), false);
-    const options = (what: string) => ({
+    const options = (what: "pull" | "release") => ({
       parent: component,
       hooks: joinHooks(greeted(what), explained(what)),
     });
@@ -84,7 +89,12 @@ export function deployOverSsh(
         stdin: scripts.pull,
         triggers: [scripts.image, scripts.architecture, place],
       },
-      { ...options("pull"), dependsOn: before, ignoreChanges: ["stdin"], protect: false },
+      {
+        ...options("pull"),
+        dependsOn: releases.slice(-1),
+        ignoreChanges: ["stdin"],
+        protect: false,
+      },
     );
     const release = new command.Command(
       `${name}-${host}`,
@@ -111,8 +121,9 @@ export function deployOverSsh(
       { parent: component, hooks: explained("removal"), dependsOn: [pull, release] },
     );
     watchContainer(component, release, pull, container, over);
-    before = [release];
+    releases.push(release);
   }
+  return releases;
 }
 
 /** Throws where the first machine on the way takes a connection and says nothing. */

@@ -2,10 +2,11 @@ import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import type * as iam from "@pulumi/aws/iam/index.js";
 import type * as lambda from "@pulumi/aws/lambda/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { aws } from "../../aws";
+import { aws, lookedUp } from "../../aws";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange } from "../../hooks";
+import { once } from "../../nodeProgram";
 import { spellings, statedArchitecture } from "../../platform";
 import { checkedAlone, shellCommand } from "../../late";
 import { refuse } from "../../refuse";
@@ -62,7 +63,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
     const path = under(partPath(opts?.parent, "lambda"));
 
     const image = targetImage(this, name, args, architecture);
-    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const { role, policies } = makeRole(this, name, args, logs);
     const made = new aws.lambda.Function(
@@ -110,12 +111,14 @@ export class LambdaTarget extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.functionName = made.name;
-    this.functionArn = made.arn;
+    // A failed release leaves the outputs of the version that the alias points at.
+    const released = <T>(value: pulumi.Input<T>) => once(value, alias);
+    this.functionName = released(made.name);
+    this.functionArn = released(made.arn);
     this.aliasArn = alias.arn;
-    this.version = made.version;
+    this.version = alias.functionVersion;
     this.url = functionUrl(this, name, args, made, alias);
-    this.logsCommand = logsCommand(logs.name, region);
+    this.logsCommand = released(logsCommand(logs.name, region));
     const callee = pulumi.interpolate`${made.name}:${alias.name}`;
     this.invokeCommand = shellCommand`aws lambda invoke --function-name ${callee} --region ${region} /dev/stdout`;
     this.registerOutputs({
