@@ -111,7 +111,7 @@ describe("entrypoint, the default", () => {
   it("a doubt is a warning, in the run after too", async () => {
     write(`ARG BASE\nFROM \${BASE}\nCMD ["/mounted/app"]\n`);
     app.set({ image: { platforms }, host: null });
-    const warning = "web: linux/amd64: /mounted/app isn't in the image: it can't start unless";
+    const warning = "web: linux/amd64: /mounted/app does not exist in the image. Copy it";
     expect((await app.project.up()).output).toContain(warning);
     expect((await app.project.preview()).output).toContain(warning);
   });
