@@ -57,7 +57,11 @@ async function look(
     held.registry,
     `set ${verifyPath}.depth to "manifest"`,
   );
-  if (depth === VerifyDepth.Run) await start(planned, held.registry, settings, access);
+  if (depth === VerifyDepth.Run)
+    await start(planned, held.registry, settings, access).catch((error: unknown) => {
+      // The warnings tell why, and only a verification that passes reports them.
+      throw error instanceof Refusal ? new Refusal(...error.lines, ...rest.warnings) : error;
+    });
   const images = bare.map((image) => ({ ...image, ...codes.get(image.digest) }));
   return { reference, mediaType, images, ...rest };
 }
