@@ -22,6 +22,8 @@ export interface VerifiedImage {
   readonly digest: string;
   /** Compressed bytes: layers and configuration. */
   readonly size: number;
+  /** The paths of the volumes that it declares; absent if there are none. */
+  readonly volumes?: readonly string[];
   /** What the container starts; absent where that wasn't looked at or couldn't be told. */
   readonly code?: Code;
 }

@@ -48,7 +48,10 @@ async function look(
 ): Promise<Report> {
   const held = await verify(settings, access);
   const { reference, mediaType } = held;
-  const bare = held.images.map(({ platform, digest, size }) => ({ platform, digest, size }));
+  const bare = held.images.map(({ platform, digest, size, volumes }) => ({
+    ...{ platform, digest, size },
+    ...(volumes.length > 0 && { volumes }),
+  }));
   const { depth = VerifyDepth.Manifest, verifyPath = "verify" } = settings;
   if (depth === VerifyDepth.Manifest) return { reference, mediaType, images: bare };
   const planned = held.images.filter(({ platform }) => settings.platforms.includes(platform));

@@ -127,6 +127,15 @@ describe("entrypoint, the default", () => {
     expect(output).toContain("the image lacks the command or what starts it: the program in a");
   });
 
+  it("a volume that the image declares and nothing mounts is a warning, in the run after too", async () => {
+    write(`${appFiles["app/Dockerfile"]}VOLUME /data\n`);
+    const warning = "host: the image declares the volume /data, which is not mounted: each release";
+    expect((await up({})).output).toContain(warning);
+    expect((await app.project.preview()).output).toContain(warning);
+    app.set({ image: { platforms }, host: { tmpfs: [{ target: "/data", size: 1 }] } });
+    expect((await app.project.preview()).output).not.toContain("the volume /data");
+  });
+
   it("reads no layer further than it must", async () => {
     write(`ARG BASE\nFROM \${BASE}\nRUN cp /bin/busybox /app\nCMD ["/app", "true"]\n`);
     await app.project.up();

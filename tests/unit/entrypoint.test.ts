@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { normalisePlatform } from "../../components/platform";
-import type { RuntimeConfig } from "../../components/verification/inspect";
+import { inspect, type RuntimeConfig } from "../../components/verification/inspect";
 import {
   amd64,
   arm,
@@ -57,6 +57,28 @@ describe("what is looked at", () => {
     const { digest, layers } = await storeImage(registry, amd64, {}, [every]);
     expect(await read(digest)).toEqual({ code: [undefined], downloaded: 0, warnings: [] });
     expect(registry.served.get(blobPath(layers[0]!))).toBeUndefined();
+  });
+});
+
+describe("the volumes that an image declares", () => {
+  const volumes = async (Volumes: unknown) => {
+    const config = { Cmd: ["/app"], Volumes } as RuntimeConfig;
+    const { digest } = await storeImage(registry, amd64, config, []);
+    return (await inspect(registry.reference(digest))).images[0]!.volumes;
+  };
+
+  test("are absolute paths without a slash at the end, sorted", async () => {
+    expect(await volumes({ "/srv/b/": {}, "/a": {}, data: {} })).toEqual(["/a", "/data", "/srv/b"]);
+  });
+
+  test("are at most 16, of at most 200 characters each", async () => {
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`/${at}`, {}]));
+    expect(await volumes(many)).toHaveLength(16);
+    expect(await volumes({ [`/${"x".repeat(200)}`]: {}, "/a": {} })).toEqual(["/a"]);
+  });
+
+  test.each([null, undefined, "text", ["/a"], 1])("are none where Volumes is %j", async (value) => {
+    expect(await volumes(value)).toEqual([]);
   });
 });
 

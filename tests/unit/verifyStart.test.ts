@@ -15,6 +15,7 @@ const image = (platform: string): HeldImage => ({
   digest,
   size: 1,
   config: {},
+  volumes: [],
   layers: [],
 });
 const stored = process.env;

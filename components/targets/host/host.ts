@@ -11,6 +11,7 @@ import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
 import { pulledProblems, recordedTarget, targetImage } from "../targetImage";
+import { warnOfVolumes } from "../volumes";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { hostScript } from "./hostScript";
@@ -75,6 +76,7 @@ export class HostTarget extends pulumi.ComponentResource {
     );
     super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, opts));
     const image = targetImage(this, name, args, architecture, registry);
+    warnOfVolumes(this, "host", image, opts?.parent, [args.volumes, args.tmpfs]);
     const login = loginOf(image.access);
     const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
