@@ -12,6 +12,8 @@ export interface DockerfileWatch {
    * @throws Error where that is an error (`verify.strict`), for each platform, so that none is built
    */
   check(inputs: BuildInputs): Promise<void>;
+  /** The Dockerfile's text; undefined if it is not on this machine. */
+  read(inputs: BuildInputs): Promise<string | undefined>;
   /** Says what spares the emulation, where that helps. */
   advise(inputs: BuildInputs, platform: string): Promise<void>;
 }
@@ -38,13 +40,17 @@ export function watchDockerfile({ resource, ...args }: WatchArgs): DockerfileWat
     for (const text of notes) await log.info(text, resource);
     return errors;
   };
+  const access = () => undefined;
   return {
     async check(inputs) {
       const errors = await (looked ??= look(inputs));
       if (errors.length > 0) throw new Error(errors.join("\n"));
     },
+    async read(inputs) {
+      return (await reader()).sourceOf({ ...requestOf(inputs), ...args, access })?.text;
+    },
     async advise(inputs, platform) {
-      const request = { ...requestOf(inputs), ...args, access: () => undefined };
+      const request = { ...requestOf(inputs), ...args, access };
       const advice = (await reader()).adviseDockerfile(request, platform);
       if (advice !== undefined) await log.info(advice, resource);
     },
