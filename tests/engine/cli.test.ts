@@ -101,6 +101,10 @@ it("doctor names what is wrong, each with the way to mend it", async () => {
   expect(nobody.output).toMatch(
     /wrong {2}there is no builder "nobody"\n +write builder: \{ name: "multi"/,
   );
+  const without = await multiarch(["doctor"], { BUILDX_CONFIG: join(app.project.directory, "bx") });
+  expect(without.output).toMatch(
+    /wrong {2}no builder is running, so `pulumi up` starts a new builder in a container, which stays on this machine\n +write builder: \{ name: "multi"/,
+  );
   const none = await multiarch(["doctor"], { PATH: "/nowhere" });
   // And nothing else, for there is nobody to ask.
   expect(none.output).toMatch(/wrong {2}there is no docker client here\n +install Docker.*\n$/);

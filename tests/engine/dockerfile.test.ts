@@ -116,6 +116,35 @@ COPY --from=build /web /web
   expect(plain.output).not.toContain("which is slow");
 });
 
+it("a build that only cross-compiles may need emulation, until BuildKit's record shows that no step of the platform ran", async () => {
+  const cross = `ARG BASE
+FROM --platform=$BUILDPLATFORM \${BASE} AS build
+ARG TARGETARCH
+RUN echo "$TARGETARCH" > /built-for
+FROM \${BASE}
+COPY --from=build /built-for RELEASE /
+`;
+  const arm = { platforms: ["linux/arm64"] };
+  const unknown = `building linux/arm64 on builder "${builder}" (may need emulation)`;
+  const known = new RegExp(`building linux/arm64 on builder "${builder}"$`, "m");
+  set(cross, arm);
+  const first = await project.up();
+  expect(first.output).toContain(unknown);
+  expect(first.output).not.toMatch(known);
+
+  project.write("app/RELEASE", "release three");
+  const second = await project.preview();
+  expect(second.output).toMatch(known);
+  expect(second.output).toMatch(/change: builds linux\/arm64$/m);
+  expect(second.output).not.toContain("emulat");
+
+  project.write("app/Dockerfile", `${cross}RUN true\n`);
+  expect((await project.preview()).output).toContain(unknown);
+  await project.up();
+  project.write("app/RELEASE", "release four");
+  expect((await project.preview()).output).toContain(unknown);
+});
+
 it("a base image that lacks a planned platform is told with what it holds, also where its registry wants the credentials that are given", async () => {
   const base = `${front.address}/${repository}-base:1`;
   await buildBase(base, "linux/amd64");

@@ -109,14 +109,6 @@ describe("entrypoint, the default", () => {
     yaml("index.js");
   });
 
-  it("a doubt is a warning, in the run after too", async () => {
-    write(`ARG BASE\nFROM \${BASE}\nCMD ["/mounted/app"]\n`);
-    app.set({ image: { platforms }, host: null });
-    const warning = "web: linux/amd64: /mounted/app does not exist in the image. Copy it";
-    expect((await app.project.up()).output).toContain(warning);
-    expect((await app.project.preview()).output).toContain(warning);
-  });
-
   it("a dynamically linked program FROM scratch is a warning with the reason, and the host explains its failure", async () => {
     copyFileSync("/bin/true", join(app.project.directory, "app/true"));
     write(`FROM scratch\nCOPY --chmod=755 true /true\nCMD ["/true"]\n`);
@@ -134,6 +126,14 @@ describe("entrypoint, the default", () => {
     expect((await app.project.preview()).output).toContain(warning);
     app.set({ image: { platforms }, host: { tmpfs: [{ target: "/data", size: 1 }] } });
     expect((await app.project.preview()).output).not.toContain("the volume /data");
+  });
+
+  it("a doubt is a warning, in the run after too", async () => {
+    write(`ARG BASE\nFROM \${BASE}\nCMD ["/mounted/app"]\n`);
+    app.set({ image: { platforms }, host: null });
+    const warning = "web: linux/amd64: /mounted/app does not exist in the image. Copy it";
+    expect((await app.project.up()).output).toContain(warning);
+    expect((await app.project.preview()).output).toContain(warning);
   });
 
   it("reads no layer further than it must", async () => {
