@@ -157,19 +157,17 @@ describe("the links of the documentation", () => {
   });
 });
 
-it.each([
-  "README.md",
-  "docs/builders.md",
-  "docs/api/interfaces/ImageArgs.md",
-  "components/schema.json",
-])("%s says what happens without `builder`, in the words of previews and updates", (page) => {
-  const words = read(page).replaceAll(/\s+|\\n/g, " ");
-  const made = /`pulumi up` starts .*$/.exec(withoutBuilder.new)![0];
-  const [first] = withoutBuilder.instead.split(" (");
-  expect(words).toContain(
-    `the builder that \`docker buildx use\` selected; if that is Docker's own, which can't push these images, ${first}; if no builder is running, ${made}`,
-  );
-});
+it.each(["README.md", "docs/builders.md", "docs/api/interfaces/ImageArgs.md"])(
+  "%s says what happens without `builder`, in the words of previews and updates",
+  (page) => {
+    const words = read(page).replaceAll(/\s+|\\n/g, " ");
+    const made = /`pulumi up` starts .*$/.exec(withoutBuilder.new)![0];
+    const [first] = withoutBuilder.instead.split(" (");
+    expect(words).toContain(
+      `the builder that \`docker buildx use\` selected; if that is Docker's own, which can't push these images, ${first}; if no builder is running, ${made}`,
+    );
+  },
+);
 
 describe("the README", () => {
   it("says on one screen what this is, how to try it, and where everything is", () => {
