@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { plainly } from "../hooks";
 import { registryIn } from "../registry/reference";
 import type { Access } from "./baseImages";
 import type { DockerfileRequest } from "./dockerfile";
@@ -95,12 +96,4 @@ async function accessOf(inputs: BuildInputs): Promise<Access> {
     const [username, password] = [known(entry?.username), known(entry?.password)];
     return password === undefined ? undefined : { username, password };
   };
-}
-
-/** A value, also where it is secret; undefined where it is unknown, as credentials may be in a preview. */
-function plainly(value: unknown): Promise<unknown> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 1000, undefined).unref();
-    void pulumi.output([value]).apply(([given]) => resolve(given));
-  });
 }
