@@ -14,8 +14,8 @@ export function previewPlatforms(
   label: string,
   reference: pulumi.Input<string>,
 ): pulumi.ResourceHookBinding {
+  if (!pulumi.runtime.isDryRun()) return {};
   return beforeChange(`platforms of ${id}`, async () => {
-    if (!pulumi.runtime.isDryRun()) return;
     const { username = "", password = "" } = access;
     const known = await plainly(pulumi.all([reference, username, password]));
     if (known === undefined) return;

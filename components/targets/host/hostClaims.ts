@@ -67,11 +67,12 @@ export function warnOfArchitecture(
   path: string,
   opts: pulumi.ComponentResourceOptions = {},
 ): pulumi.ComponentResourceOptions {
+  if (!pulumi.runtime.isDryRun()) return opts;
   const field = under(path)("architecture");
   const id = uniqueName(name, opts.parent, "HostTarget");
   const hook = beforeChange(`architecture of the host of ${id}`, async () => {
     const here = machine();
-    if (!pulumi.runtime.isDryRun() || parseArchitecture(here) === architecture) return;
+    if (parseArchitecture(here) === architecture) return;
     const what = `${architecture} is not the architecture of this machine (${here}), so \`pulumi up\` fails here`;
     await log.warn(
       `${id}: ${field}: ${what}. Run it on a machine that is ${architecture}, or change ${field}`,
