@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeChange, plainly } from "../hooks";
 import type { Making } from "../image/built";
@@ -29,7 +30,11 @@ export function previewPlatforms(
     const given = user === "" ? {} : { username: user, password: secret };
     const { platforms } = plan;
     const options = { total: patience, request: patience, platforms };
-    const held = await inspect(ref, given, options).catch(() => undefined);
+    // A credential helper may take its time, too.
+    const held = await Promise.race([
+      inspect(ref, given, options).catch(() => undefined),
+      sleep(patience, undefined, { ref: false }),
+    ]);
     const problems = held ? differences(plan, held) : [];
     if (problems.length > 0) throw new Error(problems.map((one) => `${label}: ${one}`).join("\n"));
   });
