@@ -115,7 +115,7 @@ function switched({ strategy = "swap" }: Machine): string {
  * One line on what is about to change: platforms, builds, targets, and whether the service is interrupted. Undefined where
  * none of that changes.
  *
- * @param builds what will be built, and how: `linux/arm64 emulated by QEMU`
+ * @param builds what will be built, and how: `linux/arm64 (may need emulation)`
  */
 export function describeChange(
   old: Recorded,

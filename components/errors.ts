@@ -10,8 +10,11 @@ export interface Problem {
 
 /** A failure in the user's own terms: what is wrong and what to do. Each argument is printed as one line. */
 export class Refusal extends Error {
+  readonly lines: readonly string[];
+
   constructor(...lines: readonly string[]) {
     super(lines.map(printable).join("\n"));
+    this.lines = lines;
   }
 }
 

@@ -78,6 +78,14 @@ export function hooksSupported(): boolean {
   return typeof monitor?.registerResourceHook === "function";
 }
 
+/** A value, also if it is secret; undefined if it is unknown, as references and credentials can be in a preview. */
+export function plainly<T>(value: pulumi.Input<T>): Promise<pulumi.Unwrap<T> | undefined> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 1000, undefined).unref();
+    void pulumi.output([value]).apply(([given]) => resolve(given as pulumi.Unwrap<T>));
+  });
+}
+
 /** The value of an output in a hook. The inputs of its resource are known by then, so what takes long is a mistake of ours. */
 export function settled<T>(output: pulumi.Output<T>): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -42,8 +42,7 @@ export function inWords(
 
 /** In which way a builder that is there isn't the one that is stated; undefined where it is, or nothing is stated. */
 export function difference(facts: BuilderFacts, builder: BuilderArgs): string | undefined {
-  if (facts.state === "missing" || facts.state === "unknown") return undefined;
-  if (builder.driver === undefined) return undefined;
+  if (!("driver" in facts) || builder.driver === undefined) return undefined;
   // "default" is a context that buildx replaces by the engine's address.
   const wanted = builder.endpoint === "default" ? undefined : builder.endpoint;
   const same = wanted === undefined || facts.endpoints.includes(wanted);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { docker, enginePlatform } from "../command";
 import { emulatorCommand } from "../builders/emulators";
-import { type BuilderFacts, inspectBuilder, manner } from "../builders/facts";
+import { type BuilderFacts, inspectBuilder, manner, withoutBuilder } from "../builders/facts";
 import { printable } from "../errors";
 import { explain } from "../image/explain";
 import { parseObject, slurp } from "../registry/attempt";
@@ -12,7 +12,7 @@ import { inspect } from "../verification/inspect";
 
 /** What is looked at besides this machine. */
 export interface Patient {
-  /** @default the selected one */
+  /** @default the one that a build without `builder` uses */
   readonly builder?: string;
   /** `ghcr.io/team/web`. @default none */
   readonly repository?: string;
@@ -51,7 +51,7 @@ export async function doctor(
   if (ill) return 1;
   const facts = await inspectBuilder(builder);
   tell(builderFindings(facts));
-  if (repository !== undefined) tell(await registryFindings(repository, builder, facts, access));
+  if (repository !== undefined) tell(await registryFindings(repository, facts, access));
   return ill ? 1 : 0;
 }
 
@@ -87,6 +87,8 @@ function builderFindings(facts: BuilderFacts): Finding[] {
   switch (facts.state) {
     case "unknown":
       return [wrong(`the builder can't be asked (${facts.detail})`, "see to the above")];
+    case "new":
+      return [wrong(withoutBuilder.new, create)];
     case "missing":
       return [wrong(`there is no builder "${facts.name}"`, create)];
     case "unreachable":
@@ -108,7 +110,7 @@ function builderFindings(facts: BuilderFacts): Finding[] {
         ];
       return usual.map((platform) =>
         facts.platforms.includes(platform)
-          ? good(`builder "${facts.name}" builds ${platform} ${manner(platform, facts.own)}`)
+          ? good(`builder "${facts.name}" builds ${manner(platform, facts.own)}`)
           : wrong(
               `builder "${facts.name}" doesn't build ${platform}`,
               `write installEmulators: true, or register QEMU on its machine: ${emulatorCommand(platform)}`,
@@ -120,7 +122,6 @@ function builderFindings(facts: BuilderFacts): Finding[] {
 /** The probe: an index of two platforms with nothing but a label in it, pushed by digest and read back. */
 async function registryFindings(
   repository: string,
-  builder: string | undefined,
   facts: BuilderFacts,
   access: Access,
 ): Promise<Finding[]> {
@@ -135,6 +136,7 @@ async function registryFindings(
       wrong(`${repository} wasn't tried: no builder pushes to it`, "see to the builder first"),
     ];
   const { registry } = parsed.reference;
+  const { name: builder } = facts;
   const { username = "", password } = access;
   try {
     const logins = password === undefined ? [] : [{ address: registry, username, password }];
@@ -165,7 +167,7 @@ async function registryFindings(
 /** Pushes the probe. Gives its digest. */
 async function pushProbe(
   repository: string,
-  builder: string | undefined,
+  builder: string,
   logins: readonly Login[],
 ): Promise<string> {
   const settings = useLogins(logins, [repository]);
@@ -173,7 +175,7 @@ async function pushProbe(
   const output = `type=image,name=${repository},push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true`;
   const args = [
     ...["buildx", "build", "--progress=plain", "--provenance=false", "--platform", usual.join(",")],
-    ...(builder === undefined ? [] : ["--builder", builder]),
+    ...["--builder", builder],
     ...["--output", output, "--metadata-file", metadata, "-"],
   ];
   const input = "FROM scratch\nLABEL org.opencontainers.image.title=probe\n";

@@ -10,7 +10,8 @@ import { inspectImage } from "./inspect";
 const usage = `usage: npx multiarch COMMAND
 
   doctor [--builder NAME] [REGISTRY/REPOSITORY]
-      what this machine, a buildx builder (the selected one) and a repository can do, and how to mend what they can't.
+      what this machine, a buildx builder (without --builder: the one that a build without \`builder\` uses) and a
+      repository can do, and how to mend what they can't.
       A repository gets a small untagged index pushed to it, which is the only sure way to know.
   inspect [--json] [--manifest] REFERENCE
       an image's platforms and sizes, and the code that each one's entrypoint really holds; --manifest reads no layers

@@ -91,7 +91,7 @@ export function adviseDockerfile(request: DockerfileRequest, platform: string): 
 }
 
 /** The Dockerfile's text; undefined where it isn't on this machine, or can't be read, which BuildKit tells. */
-function sourceOf(request: DockerfileRequest): { name: string; text: string } | undefined {
+export function sourceOf(request: DockerfileRequest): { name: string; text: string } | undefined {
   const { inline, context, location, path } = request;
   if (inline !== undefined) return { name: path("dockerfileInline"), text: inline };
   if (context === undefined || isRemoteContext(context)) return undefined;

@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { plainly } from "../hooks";
 import { registryIn } from "../registry/reference";
 import type { Access } from "./baseImages";
 import type { DockerfileRequest } from "./dockerfile";
@@ -12,6 +13,8 @@ export interface DockerfileWatch {
    * @throws Error where that is an error (`verify.strict`), for each platform, so that none is built
    */
   check(inputs: BuildInputs): Promise<void>;
+  /** The Dockerfile's text; undefined if it is not on this machine. */
+  read(inputs: BuildInputs): Promise<string | undefined>;
   /** Says what spares the emulation, where that helps. */
   advise(inputs: BuildInputs, platform: string): Promise<void>;
 }
@@ -38,13 +41,17 @@ export function watchDockerfile({ resource, ...args }: WatchArgs): DockerfileWat
     for (const text of notes) await log.info(text, resource);
     return errors;
   };
+  const access = () => undefined;
   return {
     async check(inputs) {
       const errors = await (looked ??= look(inputs));
       if (errors.length > 0) throw new Error(errors.join("\n"));
     },
+    async read(inputs) {
+      return (await reader()).sourceOf({ ...requestOf(inputs), ...args, access })?.text;
+    },
     async advise(inputs, platform) {
-      const request = { ...requestOf(inputs), ...args, access: () => undefined };
+      const request = { ...requestOf(inputs), ...args, access };
       const advice = (await reader()).adviseDockerfile(request, platform);
       if (advice !== undefined) await log.info(advice, resource);
     },
@@ -89,12 +96,4 @@ async function accessOf(inputs: BuildInputs): Promise<Access> {
     const [username, password] = [known(entry?.username), known(entry?.password)];
     return password === undefined ? undefined : { username, password };
   };
-}
-
-/** A value, also where it is secret; undefined where it is unknown, as credentials may be in a preview. */
-function plainly(value: unknown): Promise<unknown> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 1000, undefined).unref();
-    void pulumi.output([value]).apply(([given]) => resolve(given));
-  });
 }

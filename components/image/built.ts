@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DockerfileWatch } from "../dockerfile/watch";
 import type { Plan } from "../plan";
-import type { Gate } from "../verification/gate";
+import type { Gate, Report } from "../verification/gate";
 import type { Image } from "./image";
 import type { ImageArgs } from "./imageArgs";
 import type { RegistryAccess } from "./inputs";
@@ -43,6 +43,8 @@ export interface Built {
   readonly imageUri: pulumi.Output<string>;
   readonly platforms: pulumi.Output<string[]>;
   readonly images: pulumi.Output<PlatformImage[]>;
+  /** What the verification found. */
+  readonly report: pulumi.Output<Report>;
   readonly refs: ReadonlyMap<string, pulumi.Output<string>>;
   /** What another tag of it is made of, verified; absent for a finished image that lies where it was found. */
   readonly sources?: pulumi.Output<string>[];

@@ -7,7 +7,7 @@ import { registryHost } from "../registry/reference";
 export interface ErrorPlace {
   /** What was being made: `linux/arm64`, or `the index`. */
   readonly subject: string;
-  /** The builder's name, or undefined for the selected one. */
+  /** The name of the builder, if it is known. */
   readonly builder?: string;
   /** The registry's host. */
   readonly registry: string;
@@ -225,7 +225,7 @@ function freed(builder: string | undefined): string {
 }
 
 function who(builder: string | undefined): string {
-  return builder === undefined ? "the selected builder" : `builder "${builder}"`;
+  return builder === undefined ? "the builder" : `builder "${builder}"`;
 }
 
 function whose(credentials: ErrorPlace["credentials"], path: ErrorPlace["path"]): string {

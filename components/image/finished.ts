@@ -72,6 +72,7 @@ function verified(
     imageUri,
     platforms: images.apply((all) => all.map((one) => one.platform)),
     images,
+    report: gate.report,
     refs: new Map(making.plan.platforms.map((one) => [one, fromReport(gate, one)])),
   };
 }

@@ -258,7 +258,11 @@ export interface ImageArgs {
   pullCredentials?: RegistryCredentialsArgs[];
   /** The build cache. On unless switched off. */
   cache?: CacheArgs;
-  /** The buildx builder for every platform. Default: the selected builder. */
+  /**
+   * The buildx builder for every platform.
+   * @default the builder that `docker buildx use` selected; if that is Docker's own, which can't push these images, the first running
+   * builder by name; if no builder is running, `pulumi up` starts a new builder in a container, which stays on this machine
+   */
   builder?: BuilderArgs;
   /** Builders by platform, for native nodes. Every platform must be in it. */
   builders?: Record<string, BuilderArgs>;

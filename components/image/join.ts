@@ -65,6 +65,7 @@ export function join(making: Making, parts: Parts): Built {
     sources: verified,
     platforms: once([...plan.platforms], gate),
     images: imagesIn(gate),
+    report: gate.report,
     refs: new Map(refs),
   };
 }

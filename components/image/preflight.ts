@@ -5,8 +5,8 @@ import type { BuilderArgs } from "../builders/builderArgs";
 import { difference, inWords } from "../builders/definition";
 import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emulators";
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
-import { type BuilderFacts, isNative, manner } from "../builders/facts";
-import { failedStep, isStepFailure } from "../builders/history";
+import { type BuilderFacts, isNative, manner, withoutBuilder } from "../builders/facts";
+import { failedStep, isStepFailure, ranSteps } from "../builders/history";
 import { shellWord } from "../quote";
 import { isMissing } from "../verification/presence";
 import type { Making } from "./built";
@@ -25,7 +25,9 @@ export function buildHooks(
   builderPath: string,
 ): pulumi.ResourceHookBinding {
   const { id, image, dockerfile } = making;
-  const before = beforeChange(`preflight of ${id} (${platform})`, async ({ newInputs: inputs }) => {
+  let used = builder?.name;
+  const before = beforeChange(`preflight of ${id} (${platform})`, async (hook) => {
+    const inputs = hook.newInputs;
     await refusePublished(making);
     const place: EnsurePlace = {
       path: builderPath,
@@ -36,26 +38,38 @@ export function buildHooks(
       makeSure(platform, builder, place),
       dockerfile.check(inputs),
     ]);
-    const finding = judge(facts, platform, builder, builderPath);
+    if ("name" in facts) used = facts.name;
+    const foreign = facts.state === "ready" && !isNative(platform, facts.own);
+    const emulates = foreign ? await ranBefore(hook, facts.name) : undefined;
+    const finding = judge(facts, platform, builder, builderPath, { emulates });
     if (finding.level === "error") throw new Error(finding.text);
-    noteBuild(image, inBuilds(facts, platform));
+    noteBuild(image, inBuilds(facts, platform, emulates));
     await log[finding.level](finding.text, image);
-    if (facts.state === "ready" && !isNative(platform, facts.own))
-      await dockerfile.advise(inputs, platform);
+    if (foreign && emulates !== false) await dockerfile.advise(inputs, platform);
     if (!pulumi.runtime.isDryRun()) await announceFirstBuild(making, platform, inputs);
   });
-  return joinHooks(before, explained(making, platform, builder?.name));
+  /** Whether the last build of this Dockerfile ran steps of the platform. */
+  const ranBefore = async ({ newInputs, oldOutputs }: pulumi.ResourceHookArgs, name: string) => {
+    const text = await dockerfile.read(newInputs);
+    const digest: unknown = oldOutputs?.digest;
+    if (typeof digest !== "string" || text === undefined) return undefined;
+    return ranSteps({ digest, dockerfile: text, platform }, name);
+  };
+  return joinHooks(
+    before,
+    explained(making, platform, () => used),
+  );
 }
 
 /** The hook that explains why an index couldn't be made. */
 export function indexHooks(making: Making, tag: string): pulumi.ResourceHookBinding {
-  return explained(making, `the index ${tag}`, undefined);
+  return explained(making, `the index ${tag}`, () => undefined);
 }
 
-/** What will be built, and whether on a machine of its architecture, where that can be told. */
-function inBuilds(facts: BuilderFacts, platform: string): string {
+/** What will be built, and whether natively, if that is known. */
+function inBuilds(facts: BuilderFacts, platform: string, emulates?: boolean): string {
   if (facts.state !== "ready" || !facts.platforms.includes(platform)) return platform;
-  return `${platform} ${manner(platform, facts.own)}`;
+  return manner(platform, facts.own, "", emulates);
 }
 
 /** The builder's facts after what may be done for it was done. */
@@ -81,6 +95,7 @@ interface Finding {
 }
 
 const info = (text: string): Finding => ({ level: "info", text });
+const warn = (text: string): Finding => ({ level: "warn", text });
 const error = (text: string): Finding => ({ level: "error", text });
 
 /** The simplest builder that does: what fixes name. */
@@ -92,15 +107,18 @@ export function judge(
   platform: string,
   builder: BuilderArgs | undefined,
   builderPath: string,
-  preview: boolean = pulumi.runtime.isDryRun(),
+  { preview = pulumi.runtime.isDryRun(), emulates }: { preview?: boolean; emulates?: boolean } = {},
 ): Finding {
   const other = builder && difference(facts, builder);
   if (other !== undefined)
     return error(
       `${builderPath}: builder "${builder!.name}" ${other}; what is there is never changed: state that, name another one, or remove it with \`docker buildx rm ${builder!.name}\``,
     );
-  const who = builder === undefined ? "the selected builder" : `builder "${builder.name}"`;
   switch (facts.state) {
+    case "new":
+      return warn(
+        `building ${platform}: ${withoutBuilder.new}. To choose a builder, set ${builderPath}, for example ${simplest}`,
+      );
     case "missing":
       if (preview && builder?.driver !== undefined) {
         return info(
@@ -115,26 +133,27 @@ export function judge(
     case "unreachable": {
       const at = facts.endpoints.length === 0 ? "" : ` at ${facts.endpoints.join(", ")}`;
       return error(
-        `${builderPath}: ${who} doesn't answer${at} (${facts.detail}); ${wayTo(facts.endpoints[0])}, or name another one`,
+        `${builderPath}: builder "${facts.name}" doesn't answer${at} (${facts.detail}); ${wayTo(facts.endpoints[0])}, or name another one`,
       );
     }
     case "stopped":
-      return info(`building ${platform} on ${who}, which isn't running: \`pulumi up\` starts it`);
+      return info(
+        `building ${platform} on builder "${facts.name}", which isn't running: \`pulumi up\` starts it`,
+      );
     case "unknown":
-      return {
-        level: "warn",
-        text: `building ${platform}; the builder can't be checked beforehand (${facts.detail})`,
-      };
+      return warn(
+        `building ${platform}; the builder can't be checked beforehand (${facts.detail})`,
+      );
     case "ready":
       if (facts.driver === "docker" && builder !== undefined)
         return error(
           `${builderPath}: builder "${builder.name}" has the docker driver, which can't push images of this kind; write ${simplest}`,
         );
-      if (facts.driver === "docker" || facts.driver === "")
-        return info(`building ${platform} with any builder that isn't of the docker driver`);
       if (!facts.platforms.includes(platform))
         return judgeLacking(facts, platform, builder, builderPath, preview);
-      return info(`building ${platform} ${manner(platform, facts.own)} on builder "${facts.name}"`);
+      return info(
+        `building ${manner(platform, facts.own, ` on builder "${facts.name}"${facts.instead ? `, ${withoutBuilder.instead}` : ""}`, emulates)}`,
+      );
   }
 }
 
@@ -200,7 +219,7 @@ function refusePublished({ args, path }: Making): Promise<void> {
 function explained(
   { image, args, path, id }: Making,
   subject: string,
-  builder: string | undefined,
+  builderOf: () => string | undefined,
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
   const name = `explanation of ${id} (${subject})`;
@@ -209,6 +228,7 @@ function explained(
     const registry = repository.slice(0, repository.indexOf("/"));
     const given = args.registry?.username === undefined ? "stored" : "given";
     const credentials = args.repository ? "aws" : given;
+    const builder = builderOf();
     const place: ErrorPlace = { subject, builder, registry, credentials, path };
     const raw = failure.errors.join("\n");
     const inStep = isStepFailure(raw);

@@ -34,6 +34,8 @@ export interface TargetImage {
   readonly ref: pulumi.Output<string>;
   /** The ECR repository's ARN; empty where the image lies in another registry. */
   readonly repositoryArn: pulumi.Output<string>;
+  /** The paths of the volumes that the image declares. */
+  readonly volumes: pulumi.Output<readonly string[]>;
   /** How its registry is reached. */
   readonly access: RegistryAccess;
   /** The Repository of ours that it lies in: whoever pulls by its policy waits for it. */
@@ -141,9 +143,12 @@ export function targetImage(
           { parent: target },
         );
   const ref = image.platformRef(platform);
-  const { access, repositoryArn, args: made } = builtBy.get(image)!;
+  const { access, repositoryArn, report, args: made } = builtBy.get(image)!;
   return {
     ref,
+    volumes: report.apply(
+      ({ images }) => images.find((one) => one.platform === platform)?.volumes ?? [],
+    ),
     repositoryArn: repositoryArn ?? ref.apply((text) => repositoryArnIn(text) ?? ""),
     access:
       registry?.username === undefined

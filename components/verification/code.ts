@@ -24,6 +24,11 @@ const mostInterpreters = 5;
 /** As many folders in PATH as are searched, and characters in all of them: each layer is searched for each folder above each. */
 const mostFolders = 64;
 const mostPath = 8192;
+/**
+ * Bytes of layers, as they are transferred, that may be read to find a program's dynamic loader: more than the small images that lack
+ * one have (scratch, Alpine, BusyBox, distroless), and less than those that have glibc's (27 MiB for the smallest Debian).
+ */
+const mostForLoader = 24 << 20;
 
 /**
  * Reads what each image starts, and whether its code is for the image's platform. What is sure to fail wherever the image runs is
@@ -95,8 +100,15 @@ async function readImage(
     ({ mediaType = "", urls = [] }) => !/foreign|nondistributable/.test(mediaType) || !urls.length,
   );
   const files = new Files([...here].reverse().map(({ digest }) => layerOf(digest)));
+  const unread = () =>
+    here
+      .filter(({ digest }) => !layerOf(digest).complete)
+      .reduce(
+        (sum, { size = Infinity }) => sum + size,
+        here.length < image.layers.length ? Infinity : 0,
+      );
   try {
-    const found = await new Start(image, files).follow(words[0]!, []);
+    const found = await new Start(image, files, unread).follow(words[0]!, []);
     if (here.length === image.layers.length || found.code) return found;
     return {
       warning: `some of its layers lie outside the registry, and nothing that is started was found in the others`,
@@ -125,6 +137,8 @@ class Start {
   constructor(
     private readonly image: HeldImage,
     private readonly files: Files,
+    /** The size of the layers that were not read to their end, in bytes. */
+    private readonly unread: () => number,
   ) {
     const { Env, WorkingDir } = image.config;
     this.#folder = posix.resolve("/", WorkingDir || "/");
@@ -172,16 +186,42 @@ class Start {
   async #judge(word: string, file: File | undefined, scripts: readonly string[]): Promise<Finding> {
     const runsWhat = scripts.length === 0 ? "" : `, which runs ${scripts.at(-1)},`;
     const named = file?.path ?? word;
-    if (!file)
-      return {
-        warning: `${named}${runsWhat} isn't in the image: it can't start unless a volume brings it`,
-      };
+    if (!file) return { warning: missing(named, scripts.at(-1)) };
     const { head } = file;
-    if (!head) return { warning: `${named}${runsWhat} isn't executable: COPY it with --chmod=755` };
-    if (head.kind === "elf") return this.#compare(file, head, runsWhat);
+    if (!head)
+      return { warning: `${named}${runsWhat} is not executable. COPY it with --chmod=755` };
+    if (head.kind === "elf") return this.#program(file, head, runsWhat);
     if (head.kind === "script") return this.#interpret(file, head, scripts);
     const what = head.name ? `is ${head.name}` : "is no program, and has no #! line";
     return { warning: `${named}${runsWhat} ${what}: most engines say exec format error` };
+  }
+
+  /** A program, and the dynamic loader that starts it. */
+  async #program(file: File, head: Head & { kind: "elf" }, runsWhat: string): Promise<Finding> {
+    const found = this.#compare(file, head, runsWhat);
+    const sure = found.problem !== undefined || found.warning !== undefined;
+    if (sure || head.loader === undefined || this.unread() > mostForLoader) return found;
+    const path = posix.resolve(this.#folder, head.loader);
+    if (path.length > longestPath) return found;
+    const loader = await this.files.find([path]).catch((error: unknown) => {
+      if (error instanceof TooMuch) return "unknown" as const;
+      throw error;
+    });
+    if (loader === "unknown") return found;
+    const lacks = `${file.path}${runsWhat} is dynamically linked and needs ${path}`;
+    if (!loader)
+      return {
+        ...found,
+        warning: `${lacks}, which does not exist in the image: ${fails(file.path)}. ${withLoader(path)}`,
+      };
+    if (loader.head?.kind === "elf") {
+      const other = this.#compare(loader, loader.head, `, the loader of ${file.path},`);
+      return other.problem ? other : found;
+    }
+    return {
+      ...found,
+      warning: `${lacks}, which is not an executable program. ${withLoader(path)}`,
+    };
   }
 
   #compare(file: File, head: Head & { kind: "elf" }, runsWhat: string): Finding {
@@ -198,17 +238,38 @@ class Start {
 
   async #interpret(
     { path }: File,
-    { interpreter, argument }: Head & { kind: "script" },
+    { interpreter, argument, crlf }: Head & { kind: "script" },
     scripts: readonly string[],
   ): Promise<Finding> {
     const all = [...scripts, path];
+    if (crlf)
+      return {
+        warning: `${path} has Windows line endings: the carriage return becomes part of its first line, ${JSON.stringify(`#!${[interpreter, argument].join(" ").trim()}\r`)}, and ${fails(path)}. Save it with LF line endings (in Git: "*.sh text eol=lf" in .gitattributes)`,
+      };
     if (all.length >= mostInterpreters)
       return { warning: `${path} is started by a script that is started by a script, and so on` };
     const found = await this.follow(posix.resolve(this.#folder, interpreter), all);
-    if (!found.code || posix.basename(interpreter) !== "env") return found;
+    if (!found.code || found.warning || posix.basename(interpreter) !== "env") return found;
     const program = programOfEnv(argument);
     return program === undefined ? found : this.follow(program, all);
   }
+}
+
+/** What is said of a file that the image lacks. */
+function missing(path: string, script: string | undefined): string {
+  if (script === undefined)
+    return `${path} does not exist in the image. Copy it into the image, or mount it with a volume`;
+  return `${path}, which runs ${script}, does not exist in the image: ${fails(script)}. Install it, or change the first line of ${script}`;
+}
+
+const fails = (path: string) =>
+  `starting ${path} fails with "no such file or directory", although it exists`;
+
+/** What helps where a loader is missing. Its path says which C library a program was linked with. */
+function withLoader(path: string): string {
+  const musl = path.includes("ld-musl-");
+  const [library, base] = musl ? ["musl", "alpine"] : ["glibc", "debian:stable-slim"];
+  return `Link it statically (for Go: CGO_ENABLED=0), or use a base image with ${library}, such as ${base}`;
 }
 
 /** What `env` starts: the first word that is neither an option nor a variable. */

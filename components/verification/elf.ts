@@ -1,8 +1,10 @@
 /** What a program's first bytes say about the machine that it is for. Pure. */
 import { spellings } from "../platform";
 
-/** How many of a file's first bytes are looked at: as many as Linux reads of a `#!` line. */
-export const headSize = 256;
+/** How many of a file's first bytes are read. Linkers put the path of the dynamic loader there. */
+export const headSize = 4096;
+/** How many bytes Linux reads of a `#!` line. */
+const lineSize = 256;
 
 /** What a file is that may be started, by its first bytes. */
 export type Head =
@@ -11,8 +13,16 @@ export type Head =
       readonly machine: number;
       readonly bits: 32 | 64;
       readonly little: boolean;
+      /** The path of its dynamic loader (PT_INTERP). Absent for a static program, or if the path is not in the first bytes. */
+      readonly loader?: string;
     }
-  | { readonly kind: "script"; readonly interpreter: string; readonly argument: string }
+  | {
+      readonly kind: "script";
+      readonly interpreter: string;
+      readonly argument: string;
+      /** Whether its line ends with CR LF, as in files from Windows. */
+      readonly crlf: boolean;
+    }
   /** `name`: of a format that is known and that Linux doesn't run by itself. */
   | { readonly kind: "other"; readonly name?: string };
 
@@ -47,15 +57,43 @@ export function readHead(head: Buffer): Head {
   if (head.length >= 20 && head.readUInt32BE(0) === 0x7f454c46) {
     const little = head[5] === 1;
     const machine = little ? head.readUInt16LE(18) : head.readUInt16BE(18);
-    return { kind: "elf", machine, bits: head[4] === 2 ? 64 : 32, little };
+    const bits = head[4] === 2 ? 64 : 32;
+    const loader = loaderIn(head, bits, little);
+    return { kind: "elf", machine, bits, little, ...(loader && { loader: copy(loader) }) };
   }
   if (head.toString("latin1", 0, 2) === "#!") {
-    const [line = ""] = head.toString("utf8", 2).split("\n");
+    const [whole = ""] = head.toString("utf8", 2, lineSize).split("\n");
+    const crlf = whole.endsWith("\r");
+    const line = crlf ? whole.slice(0, -1) : whole;
     const [, interpreter = "", argument = ""] = /^[ \t]*([^ \t\0]*)[ \t]*([^\0]*)/.exec(line) ?? [];
-    if (interpreter !== "")
-      return { kind: "script", interpreter: copy(interpreter), argument: copy(argument.trimEnd()) };
+    if (interpreter !== "") {
+      const words = { interpreter: copy(interpreter), argument: copy(argument.trimEnd()) };
+      return { kind: "script", ...words, crlf };
+    }
   }
   return { kind: "other", name: formatOf(head) };
+}
+
+/** The path in a program's PT_INTERP segment (https://gabi.xinuos.com/elf/07-pheader.html). */
+function loaderIn(head: Buffer, bits: 32 | 64, little: boolean): string | undefined {
+  const wide = bits === 64;
+  if (head.length < (wide ? 64 : 52)) return undefined;
+  const half = (at: number) => (little ? head.readUInt16LE(at) : head.readUInt16BE(at));
+  const word = (at: number) => (little ? head.readUInt32LE(at) : head.readUInt32BE(at));
+  const long = (at: number) =>
+    wide ? Number(little ? head.readBigUInt64LE(at) : head.readBigUInt64BE(at)) : word(at);
+  const size = wide ? 56 : 32;
+  if (half(wide ? 54 : 42) !== size) return undefined;
+  const first = long(wide ? 32 : 28);
+  for (let index = 0; index < half(wide ? 56 : 44); index++) {
+    const at = first + index * size;
+    if (at + size > head.length) return undefined;
+    if (word(at) !== 3) continue;
+    const start = long(at + (wide ? 8 : 4));
+    const end = start + long(at + (wide ? 32 : 16));
+    return end > head.length ? undefined : head.toString("utf8", start, end).split("\0")[0];
+  }
+  return undefined;
 }
 
 /** A string of its own: a part of another keeps the whole of that in memory. */

@@ -3,6 +3,7 @@ import type { Making } from "../image/built";
 import { VerifyDepth } from "../image/imageArgs";
 import { nodeCommand } from "../nodeProgram";
 import { log } from "../log";
+import { previewPlatforms } from "./previewed";
 
 /** What the registry was seen to hold: what the verification program prints, and the gate reads. */
 export interface Report {
@@ -22,6 +23,8 @@ export interface VerifiedImage {
   readonly digest: string;
   /** Compressed bytes: layers and configuration. */
   readonly size: number;
+  /** The paths of the volumes that it declares; absent if there are none. */
+  readonly volumes?: readonly string[];
   /** What the container starts; absent where that wasn't looked at or couldn't be told. */
   readonly code?: Code;
 }
@@ -51,11 +54,13 @@ export interface Gate {
  * @param images what was built for each platform, where it was built here: the index must hold exactly these
  */
 export function makeGate(
-  { image, name, args, plan: { requiredBy }, path, access }: Making,
+  making: Making,
   label: string,
   reference: pulumi.Input<string>,
   images?: Readonly<Record<string, pulumi.Input<string>>>,
 ): Gate {
+  const { image, name, args, path, access } = making;
+  const { requiredBy } = making.plan;
   const { depth = VerifyDepth.Entrypoint, command: started, seconds } = args.verify ?? {};
   const platforms = Object.keys(requiredBy);
   const settings = pulumi.jsonStringify({
@@ -83,7 +88,7 @@ export function makeGate(
         started || seconds ? `${depth} ${JSON.stringify({ started, seconds })}` : depth,
       ],
     },
-    { parent: image },
+    { parent: image, hooks: images ? {} : previewPlatforms(making, label, reference) },
   );
   // stdout is secret because the environment is; what the program prints holds no credential.
   const report = pulumi.unsecret(stdout).apply(parseReport);

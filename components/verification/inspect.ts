@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import { isFields } from "../check";
 import { normalisePlatform } from "../platform";
 import { eachOf, parseObject } from "../registry/attempt";
 import { type Access, type Options as Patience, Registry } from "../registry/client";
@@ -45,6 +47,8 @@ export interface HeldImage {
   /** Compressed bytes: layers and configuration. */
   readonly size: number;
   readonly config: RuntimeConfig;
+  /** The paths of the volumes that it declares. */
+  readonly volumes: readonly string[];
   /** From the base upwards. */
   readonly layers: readonly Descriptor[];
 }
@@ -76,6 +80,9 @@ export interface Manifest {
 /** Bounds: engines take 127 layers, and the largest indexes list some 30 images. */
 export const mostChildren = 1000;
 const mostLayers = 500;
+/** Volumes that are reported, and characters of their paths. */
+const mostVolumes = 16;
+const longestVolume = 200;
 
 /** What is to be done about an image that isn't what it says. */
 export const rebuild =
@@ -181,7 +188,7 @@ async function readImage(
       throw new Refusal(
         `${registry.name}@${digest} is listed as ${spell(one)}, but its config says ${platform}: ${rebuild}`,
       );
-    return { platform, digest, size, config: found.config, layers };
+    return { platform, digest, size, config: found.config, volumes: found.volumes, layers };
   });
 }
 
@@ -189,10 +196,10 @@ async function readImage(
 export async function readConfig(
   registry: Registry,
   digest: string,
-): Promise<Platform & { readonly config: RuntimeConfig }> {
+): Promise<Platform & Pick<HeldImage, "config" | "volumes">> {
   const { value } = await readJson(registry, "blobs", digest);
   const { os, architecture, variant } = value;
-  const { Entrypoint, Cmd, Env, WorkingDir } = Object(value.config ?? {});
+  const { Entrypoint, Cmd, Env, WorkingDir, Volumes } = Object(value.config ?? {});
   const isText = (one: unknown) => typeof (one ?? "") === "string";
   const isList = (list: unknown) => !list || (Array.isArray(list) && list.every(isText));
   const good =
@@ -200,7 +207,13 @@ export async function readConfig(
     [Entrypoint, Cmd].every((words) => isText(words) || isList(words)) &&
     isList(Env) &&
     isText(WorkingDir);
-  if (good) return { os, architecture, variant, config: { Entrypoint, Cmd, Env, WorkingDir } };
+  const volumes = Object.keys(isFields(Volumes) ? Volumes : {})
+    .filter((path) => path.length <= longestVolume)
+    .map((path) => posix.resolve("/", path))
+    .slice(0, mostVolumes)
+    .sort();
+  const config = { Entrypoint, Cmd, Env, WorkingDir };
+  if (good) return { os, architecture, variant, config, volumes };
   throw new Refusal(
     `${registry.name}: the configuration ${digest} is not valid: platform, Entrypoint, Cmd, Env and WorkingDir must have the types of the OCI specification. Build and push the image again`,
   );

@@ -148,6 +148,11 @@ export class Layer {
     }
   }
 
+  /** Whether the layer was read to its end. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
   /** Whether the layers beneath count no more at a path. Known once the layer was read to its end. */
   hides(path: string): boolean {
     for (let at = path; at !== "/"; at = posix.dirname(at))
@@ -202,6 +207,7 @@ function memoryOf(entry: Entry): number {
   if ("to" in entry) return 64 + Buffer.byteLength(entry.to);
   if (entry.kind !== "file" || !entry.head) return 0;
   const { head } = entry;
+  if (head.kind === "elf") return 64 + (head.loader?.length ?? 0);
   return head.kind === "script" ? 128 + head.interpreter.length + head.argument.length : 64;
 }
 

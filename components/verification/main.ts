@@ -48,7 +48,10 @@ async function look(
 ): Promise<Report> {
   const held = await verify(settings, access);
   const { reference, mediaType } = held;
-  const bare = held.images.map(({ platform, digest, size }) => ({ platform, digest, size }));
+  const bare = held.images.map(({ platform, digest, size, volumes }) => ({
+    ...{ platform, digest, size },
+    ...(volumes.length > 0 && { volumes }),
+  }));
   const { depth = VerifyDepth.Manifest, verifyPath = "verify" } = settings;
   if (depth === VerifyDepth.Manifest) return { reference, mediaType, images: bare };
   const planned = held.images.filter(({ platform }) => settings.platforms.includes(platform));
@@ -57,7 +60,11 @@ async function look(
     held.registry,
     `set ${verifyPath}.depth to "manifest"`,
   );
-  if (depth === VerifyDepth.Run) await start(planned, held.registry, settings, access);
+  if (depth === VerifyDepth.Run)
+    await start(planned, held.registry, settings, access).catch((error: unknown) => {
+      // The warnings tell why, and only a verification that passes reports them.
+      throw error instanceof Refusal ? new Refusal(...error.lines, ...rest.warnings) : error;
+    });
   const images = bare.map((image) => ({ ...image, ...codes.get(image.digest) }));
   return { reference, mediaType, images, ...rest };
 }

@@ -143,6 +143,13 @@ const notRun = ({ verifyPath = "verify" }: Trial) => `set ${verifyPath}.depth to
 /** What an engine's own complaint comes to: written where a container can't begin, by the engine, not by a program in it. */
 function explain(said: string, tried: Tried): string | undefined {
   const { engine, platform } = tried;
+  // The engine's client in the first two; the kernel, for a file that exists, in the others.
+  const lacks =
+    /exec: "[^"\n]*": (stat [^\n]*no such file|executable file not found)|OCI runtime attempted to invoke a command that was not found|^exec \/?\S+: no such file or directory$|exec user process caused: no such file or directory$|^exec container process [^\n]*: No such file or directory$|^env: [^\n]*No such file or directory/im;
+  if (lacks.test(said))
+    return `the image lacks the command or what starts it: the program in a script's first line (its name ends with a carriage return if the script has Windows line endings) or a program's dynamic loader`;
+  if (/exec: "[^"\n]*": permission denied|OCI permission denied/i.test(said))
+    return "the container's user can't execute the command: COPY it with --chmod=755";
   const own =
     /^(exec \/?\S+|standard_init_linux\.go:\d+: exec user process caused|exec container process .*): exec format error$|OCI runtime.*exec format error/im;
   if (!own.test(said)) return undefined;

@@ -26,7 +26,7 @@ export async function verify(
   access: Access = {},
   options: Options = {},
 ): Promise<Held> {
-  const { reference, platforms, requiredBy = {}, exact = false } = plan;
+  const { reference, platforms, exact = false } = plan;
   const images: Record<string, string> = { ...plan.images };
   const built = Object.keys(images).length > 0;
   const held = await inspect(reference, access, {
@@ -38,6 +38,15 @@ export async function verify(
     if (held.images.some((image) => image.digest === digest)) continue;
     images[platform] = await imageIn(`${held.registry.name}@${digest}`, platform, access);
   }
+  const problems = differences({ ...plan, images }, held);
+  if (problems.length > 0) throw new Refusal(...problems);
+  return held;
+}
+
+/** Every difference between what a registry holds and the plan. */
+export function differences(plan: Plan, held: Held): string[] {
+  const { reference, platforms, images = {}, requiredBy = {}, exact = false } = plan;
+  const built = Object.keys(images).length > 0;
   const again = "something else pushed it; build and push again";
   const problems = platforms.flatMap((platform) => {
     const image = images[platform];
@@ -60,8 +69,7 @@ export async function verify(
   const extra = held.platforms.filter((platform) => exact && !platforms.includes(platform));
   if (extra.length > 0 && problems.length === 0)
     problems.push(`${reference} holds ${extra.join(", ")}, which isn't in the plan: ${again}`);
-  if (problems.length > 0) throw new Refusal(...problems);
-  return held;
+  return problems;
 }
 
 /** The digest of the image itself, where what was built is an index of it and its attestations; else the digest that was given. */

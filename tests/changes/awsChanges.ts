@@ -72,7 +72,7 @@ function imageChanges(kept: Kept, lines: Lines): Change<Parts>[] {
       to: lines.flipped,
       line: new RegExp(
         `^linux/amd64 goes \\(was for ${lines.field}\\); linux/arm64 comes \\(${lines.field}\\); ` +
-          `builds linux/arm64 emulated by QEMU; ${name} ${lines.flip}$`,
+          `builds linux/arm64 \\(may need emulation\\); ${name} ${lines.flip}$`,
       ),
     },
     {

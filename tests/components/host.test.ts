@@ -197,6 +197,51 @@ it("two targets of one name in one program are refused: each would replace the o
   expect((error as Error).message).toMatch(/^web: name: is that of another host target/);
 });
 
+describe("two targets of one program on one port of a host", () => {
+  const hostKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWMUlaUdDcjSJ7Aa3h2x8fBzLq5kNc1ZBM5nHhbxW9k";
+  const over = (address: string) => ({ hosts: { one: { address, hostKey } } });
+
+  /** What is said of the second. */
+  async function second(one: Partial<HostTargetArgs>, two: Partial<HostTargetArgs>) {
+    let said = "";
+    await register(
+      () => {
+        new HostTarget("api", { ref: image, ...one });
+        try {
+          new HostTarget("web", { ref: image, ...two });
+        } catch (error) {
+          said = (error as Error).message;
+        }
+      },
+      (resource) =>
+        resource.name.endsWith("-verified") ? verified(resource, repository, digest) : {},
+    );
+    return said;
+  }
+  const at = (container: number, host?: pulumi.Input<number>, address?: string) => ({
+    ports: [{ container, host, address }],
+  });
+
+  it("are refused with both fields, on this machine and over SSH", async () => {
+    const taken = (machine: string) =>
+      `web: ports[0]: port 8080 on ${machine} is already used by ports of "api"; use another host port (\`host\`)`;
+    expect(await second(at(8080), at(80, 8080))).toBe(taken("this machine"));
+    expect(await second(at(8080), at(80, 8080, "0.0.0.0"))).toBe(taken("this machine"));
+    const ssh = over("203.0.113.7");
+    expect(await second({ ...at(8080), ssh }, { ...at(8080), ssh })).toBe(taken("203.0.113.7:22"));
+  });
+
+  it("are accepted on other ports, addresses and hosts, and where a port is not known yet", async () => {
+    expect(await second(at(8080), at(8080, 8081))).toBe("");
+    expect(await second(at(8080, 8080, "192.0.2.1"), at(8080))).toBe("");
+    expect(await second(at(8080), { ...at(8080), ssh: over("203.0.113.7") })).toBe("");
+    const [ssh, other] = [over("203.0.113.7"), over("203.0.113.8")];
+    expect(await second({ ...at(8080), ssh }, { ...at(8080), ssh: other })).toBe("");
+    expect(await second(at(8080), at(80, pulumi.output(8080)))).toBe("");
+  });
+});
+
 it("a name of its own lets a renamed component take over the container that serves", async () => {
   const { release } = await make({ name: "old" });
   expect(release.inputs.stdin).toContain("app='project-stack-old'\nowner='project/stack/old'\n");

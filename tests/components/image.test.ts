@@ -386,10 +386,10 @@ it("the outputs are references by digest, with the sizes that the registry holds
 });
 
 describe("App", () => {
-  const app = (name: string, architecture?: Architecture) =>
+  const app = (name: string, architecture?: Architecture, port = 8080) =>
     new App(name, {
       image: { context: "./examples/web", registry: base.registry },
-      host: { architecture, ports: [{ container: 8080 }] },
+      host: { architecture, ports: [{ container: 8080, host: port }] },
     });
 
   it("builds the target's platform, and records who needs it", async () => {
@@ -403,7 +403,7 @@ describe("App", () => {
   });
 
   it("two Apps in one program have nothing in common", async () => {
-    const all = await register(() => [app("web"), app("worker")], provider);
+    const all = await register(() => [app("web"), app("worker", undefined, 8081)], provider);
     const caches = all
       .filter(({ type }) => type === "docker-build:index:Image")
       .map(({ inputs }) => JSON.stringify(inputs.cacheTo));

@@ -126,8 +126,56 @@ it("each platform is built on its own builder, and the builder that the user sel
   expect((await app.project.up(own())).output).not.toContain("on builder");
 });
 
+describe("without `builder`", () => {
+  const unset = { platforms: ["linux/amd64"], builder: undefined };
+  /** In a preview and in `up`, and what the provider says that it builds with. */
+  async function both(expected: string, used: string, env: Record<string, string>) {
+    app.set({ image: unset });
+    app.project.write("app/RELEASE", `release on ${used}`);
+    expect((await app.project.preview(own({ env }))).output).toContain(expected);
+    const { output } = await app.project.up(own({ env }));
+    expect(output).toContain(expected);
+    expect(output).toContain(`building with "${used}" instance`);
+  }
+
+  it("the selected builder is used, whatever BUILDX_BUILDER names", async () => {
+    const expected = 'building linux/amd64 on builder "chosen" (may need emulation)\n';
+    await both(expected, "chosen", { BUILDX_BUILDER: "amd" });
+  });
+
+  it("Docker's own is passed over for the first running builder by name", async () => {
+    await buildx("use", "default");
+    const words = "the first running builder by name (the selected one is Docker's own)";
+    await both(`building linux/amd64 natively on builder "amd", ${words}`, "amd", {
+      BUILDX_BUILDER: "arm",
+    });
+    await buildx("use", "chosen");
+  });
+
+  it("a new one in a container is announced in preview and in up, which says why it can't be started", async () => {
+    const empty = join(folder, "no-builders");
+    mkdirSync(empty);
+    const env = { BUILDX_CONFIG: empty };
+    app.set({ image: unset });
+    app.project.write("app/RELEASE", "release on a new one");
+    const expected =
+      "warning: building linux/amd64: no builder is running, so `pulumi up` starts a new builder in a container, which stays on this machine. To choose a builder, set image.builder";
+    expect((await app.project.preview({ env })).output).toContain(expected);
+    // BuildKit's image can't be pulled here, and its container may not be privileged.
+    const { output } = await app.project.up({ env, expectFailure: true });
+    expect(output).toContain(expected);
+    expect(output).toContain("booting builder");
+    const { stdout } = await promisify(execFile)(
+      environment().docker,
+      ["buildx", "ls", "--format", "{{.Name}} {{.DriverEndpoint}}"],
+      { env: { ...process.env, ...environment().env, ...env } },
+    );
+    expect(stdout).toContain("docker-container");
+  });
+});
+
 it("a builder that is there with another address or driver is refused, in preview and in up, and not changed", async () => {
-  const before = stored("arm");
+  const [before, page] = [stored("arm"), await app.page()];
   app.project.write("app/RELEASE", "release two");
   app.set({ image: { platforms: both, builder: { ...armBuilder(), endpoint: "tcp://b:1234" } } });
   const refusal = `image.builder: builder "arm" is there already as remote at ${arm.endpoint}, and stated as remote at tcp://b:1234`;
@@ -137,14 +185,14 @@ it("a builder that is there with another address or driver is refused, in previe
   const { output } = await app.project.preview(own({ expectFailure: true }));
   expect(output).toMatch(/builder "arm" is there already as remote .*stated as docker-container/);
   expect(stored("arm")).toBe(before);
-  expect(await app.page()).toBe("release one on x86_64");
+  expect(await app.page()).toBe(page);
 });
 
 it("two platforms that need the same new builder at once make one", async () => {
   app.set({ image: { platforms: both, builder: armBuilder("shared") } });
   const { output } = await app.project.up(own());
   expect(occurrences(output, `made builder "shared"`)).toBe(1);
-  expect(output).toContain(`building linux/amd64 emulated by QEMU on builder "shared"`);
+  expect(output).toContain(`building linux/amd64 on builder "shared" (may need emulation)`);
   expect(await app.page()).toBe("release two on x86_64");
 });
 
@@ -226,7 +274,7 @@ describe("emulators", () => {
     expect(existsSync(entry)).toBe(false);
     const { output } = await riscv.project.up(own());
     expect(output).toContain("registered qemu-riscv64 with this machine's kernel");
-    expect(output).toContain(`building linux/riscv64 emulated by QEMU on builder "emulating"`);
+    expect(output).toContain(`building linux/riscv64 on builder "emulating" (may need emulation)`);
     expect(existsSync(entry)).toBe(true);
     await riscv.dispose();
   });

@@ -89,7 +89,7 @@ it("doctor says what machine, builder and registry can do", async () => {
     `${app.front.address}/${app.repository}-probe`,
   ]);
   expect(output).toContain(`ok     builder "${builder}" builds linux/amd64 natively`);
-  expect(output).toContain(`ok     builder "${builder}" builds linux/arm64 emulated by QEMU`);
+  expect(output).toContain(`ok     builder "${builder}" builds linux/arm64 (may need emulation)`);
   expect(output).toContain("ok     a container engine for linux/amd64");
   expect(output).toContain("-probe takes indexes");
   expect(code).toBe(0);
@@ -100,6 +100,10 @@ it("doctor names what is wrong, each with the way to mend it", async () => {
   expect(nobody.code).toBe(1);
   expect(nobody.output).toMatch(
     /wrong {2}there is no builder "nobody"\n +write builder: \{ name: "multi"/,
+  );
+  const without = await multiarch(["doctor"], { BUILDX_CONFIG: join(app.project.directory, "bx") });
+  expect(without.output).toMatch(
+    /wrong {2}no builder is running, so `pulumi up` starts a new builder in a container, which stays on this machine\n +write builder: \{ name: "multi"/,
   );
   const none = await multiarch(["doctor"], { PATH: "/nowhere" });
   // And nothing else, for there is nobody to ask.

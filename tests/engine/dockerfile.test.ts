@@ -99,7 +99,7 @@ COPY --from=build /web /web
   expect(preview.output).toContain(
     "warning: app/Dockerfile:4: FROM --platform=linux/amd64 fixes the stage that becomes the image: the image for linux/arm64 would hold code of linux/amd64; remove --platform there",
   );
-  expect(preview.output).toContain("building linux/arm64 emulated by QEMU");
+  expect(preview.output).toMatch(/building linux\/arm64 on builder \S+ \(may need emulation\)/);
   expect(times(preview, "is emulated for linux/arm64")).toBe(1);
   expect(preview.output).not.toContain("is emulated for linux/amd64");
   expect(preview.output).toContain(
@@ -112,8 +112,37 @@ COPY --from=build /web /web
   );
   project.write("app/Dockerfile", "ARG BASE\nFROM $BASE\nCOPY RELEASE /\n");
   const plain = await project.preview();
-  expect(plain.output).toContain("building linux/arm64 emulated by QEMU");
+  expect(plain.output).toMatch(/building linux\/arm64 on builder \S+ \(may need emulation\)/);
   expect(plain.output).not.toContain("which is slow");
+});
+
+it("a build that only cross-compiles may need emulation, until BuildKit's record shows that no step of the platform ran", async () => {
+  const cross = `ARG BASE
+FROM --platform=$BUILDPLATFORM \${BASE} AS build
+ARG TARGETARCH
+RUN echo "$TARGETARCH" > /built-for
+FROM \${BASE}
+COPY --from=build /built-for RELEASE /
+`;
+  const arm = { platforms: ["linux/arm64"] };
+  const unknown = `building linux/arm64 on builder "${builder}" (may need emulation)`;
+  const known = new RegExp(`building linux/arm64 on builder "${builder}"$`, "m");
+  set(cross, arm);
+  const first = await project.up();
+  expect(first.output).toContain(unknown);
+  expect(first.output).not.toMatch(known);
+
+  project.write("app/RELEASE", "release three");
+  const second = await project.preview();
+  expect(second.output).toMatch(known);
+  expect(second.output).toMatch(/change: builds linux\/arm64$/m);
+  expect(second.output).not.toContain("emulat");
+
+  project.write("app/Dockerfile", `${cross}RUN true\n`);
+  expect((await project.preview()).output).toContain(unknown);
+  await project.up();
+  project.write("app/RELEASE", "release four");
+  expect((await project.preview()).output).toContain(unknown);
 });
 
 it("a base image that lacks a planned platform is told with what it holds, also where its registry wants the credentials that are given", async () => {

@@ -72,7 +72,7 @@ export function sh(
   );
 }
 
-/** Images by digest, made from the base and pushed: a web server that says its version, and a file that is no program. */
+/** Images by digest, made from the base and pushed: a web server that says its version, and files that can't be started. */
 const makeImage = async (version: string): Promise<string> => {
   const name = `${run}-${version}`;
   const serve =
@@ -80,7 +80,7 @@ const makeImage = async (version: string): Promise<string> => {
   await docker("pull", "--quiet", baseImage);
   await docker(
     ...["run", "--name", name, "--entrypoint", "", baseImage, "sh", "-c"],
-    "printf '\\177ELFjunkjunkjunk' > /junk; chmod 755 /junk",
+    `printf '\\177ELFjunkjunkjunk' > /junk; printf '#!/bin/sh\\r\\n' > /crlf; echo > /text; chmod 755 /junk /crlf`,
   );
   const tag = `${registry.address}/host-test/${run}:${version}`;
   await docker(

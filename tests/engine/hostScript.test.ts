@@ -169,6 +169,40 @@ describe("release", () => {
   });
 
   test.concurrent(
+    "of a command that can't be started says why, with and without init",
+    async () => {
+      const app = makeApp("lacking");
+      for (const [command, init, sentence] of [
+        ["/crlf", true, /the image lacks the command or what starts it: the program in a script's/],
+        [
+          "/crlf",
+          false,
+          /the image lacks the command or what starts it: the program in a script's/,
+        ],
+        ["/nowhere", false, /the image lacks the command or what starts it/],
+        ["nowhere", false, /the image lacks the command or what starts it/],
+        ["/text", true, /the container's user can't execute the command: COPY it with --chmod=755/],
+        [
+          "/text",
+          false,
+          /the container's user can't execute the command: COPY it with --chmod=755/,
+        ],
+      ] as const) {
+        const failed = await app.release({ command: [command], init, health: { timeout: 5 } });
+        expect([command, init, failed.stderr]).toEqual([
+          command,
+          init,
+          expect.stringMatching(sentence),
+        ]);
+      }
+      const own = ["sh", "-c", "echo web: /x: No such file or directory; exit 1"];
+      const failed = await app.release({ command: own });
+      expect(failed.stderr).toContain("| web: /x: No such file or directory");
+      expect(failed.stderr).not.toContain("the image lacks");
+    },
+  );
+
+  test.concurrent(
     "onto a port that something else has fails before the old one is stopped",
     async () => {
       const app = makeApp("port");

@@ -27,7 +27,7 @@ it("a platform change as --json and --diff: the component's old and new platform
   app.set({ image: { platforms: both }, host: { architecture: "arm64" } });
   const line =
     "change: linux/amd64 stays (image.platforms; was for host.architecture, image.platforms); " +
-    "linux/arm64 comes (host.architecture, image.platforms); builds linux/arm64 emulated by QEMU; " +
+    "linux/arm64 comes (host.architecture, image.platforms); builds linux/arm64 (may need emulation); " +
     "host (x86_64 → arm64): released in place: the service is interrupted for less than a second";
   const json = await app.project.preview({ json: true });
   const { steps, diagnostics } = JSON.parse(json.stdout) as {

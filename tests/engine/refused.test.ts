@@ -44,6 +44,10 @@ it("a target of another architecture than this machine's, before anything is pul
     .filter(({ method, path }) => method === "GET" && path.includes("/blobs/"));
   // The verification reads the configurations; no layer is fetched.
   expect(blobs.reduce((sum, { responseBytes }) => sum + responseBytes, 0)).toBeLessThan(50_000);
+  // A preview may run on another machine than `up`.
+  expect((await app.project.preview()).output).toContain(
+    "warning: App web: host.architecture: arm64 is not the architecture of this machine (x86_64), so `pulumi up` fails here",
+  );
 });
 
 it("a finished index that lacks the needed platform, with what it holds and what is needed", async () => {
@@ -64,9 +68,20 @@ it("a finished index that lacks the needed platform, with what it holds and what
   ]);
   const code = `{ ref: ${JSON.stringify(`${app.front.address}/${app.repository}:arm`)}, context: undefined, builder: undefined, buildArgs: undefined }`;
   const output = await refused({ imageCode: code });
-  expect(output).toMatch(/linux\/amd64/);
-  expect(output).toMatch(/linux\/arm64/);
-  expect(output).toContain("host.architecture");
+  const lacks = `linux/amd64 is needed by host.architecture; ${app.front.address}/${app.repository}:arm holds linux/arm64`;
+  expect(output).toContain(lacks);
+  const preview = await app.project.preview({ expectFailure: true });
+  expect(preview.output).toContain(`App web: image.ref: ${lacks}`);
+  expect(preview.output).not.toMatch(/^\s+at /m);
+});
+
+it("a finished image in a registry that does not answer is for up to verify: the preview accepts it", async () => {
+  const ref = `127.0.0.1:9/web@sha256:${"a".repeat(64)}`;
+  app.set({
+    imageCode: `{ ref: "${ref}", context: undefined, builder: undefined, buildArgs: undefined, registry: undefined }`,
+  });
+  const { output } = await app.project.preview();
+  expect(output).not.toContain("error:");
 });
 
 it("a secret build argument, with the way to pass it", async () => {

@@ -1,4 +1,5 @@
-import { isAbsolute } from "node:path";
+import { copyFileSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 import { appFiles, createApp, docker, type AppProject, type Settings } from "./appProject";
 import { environment, NOTHING, type RunResult } from "./harness";
 
@@ -108,10 +109,29 @@ describe("entrypoint, the default", () => {
     yaml("index.js");
   });
 
+  it("a dynamically linked program FROM scratch is a warning with the reason, and the host explains its failure", async () => {
+    copyFileSync("/bin/true", join(app.project.directory, "app/true"));
+    write(`FROM scratch\nCOPY --chmod=755 true /true\nCMD ["/true"]\n`);
+    const output = await refused({ platforms: ["linux/amd64"] });
+    expect(output).toMatch(
+      /web: linux\/amd64: \/true is dynamically linked and needs \/lib\S+, which does not exist in the image: starting \/true fails with "no such file or directory", although it exists\. Link it statically/,
+    );
+    expect(output).toContain("the image lacks the command or what starts it: the program in a");
+  });
+
+  it("a volume that the image declares and nothing mounts is a warning, in the run after too", async () => {
+    write(`${appFiles["app/Dockerfile"]}VOLUME /data\n`);
+    const warning = "host: the image declares the volume /data, which is not mounted: each release";
+    expect((await up({})).output).toContain(warning);
+    expect((await app.project.preview()).output).toContain(warning);
+    app.set({ image: { platforms }, host: { tmpfs: [{ target: "/data", size: 1 }] } });
+    expect((await app.project.preview()).output).not.toContain("the volume /data");
+  });
+
   it("a doubt is a warning, in the run after too", async () => {
     write(`ARG BASE\nFROM \${BASE}\nCMD ["/mounted/app"]\n`);
     app.set({ image: { platforms }, host: null });
-    const warning = "web: linux/amd64: /mounted/app isn't in the image: it can't start unless";
+    const warning = "web: linux/amd64: /mounted/app does not exist in the image. Copy it";
     expect((await app.project.up()).output).toContain(warning);
     expect((await app.project.preview()).output).toContain(warning);
   });
@@ -182,6 +202,16 @@ describe("run", () => {
     while (leftovers() === "") await new Promise((resolve) => setTimeout(resolve, 100));
     running.kill("SIGINT");
     expect((await running.done).code).not.toBe(0);
+    expect(leftovers()).toBe("");
+  });
+
+  it("a script with Windows line endings is explained, with the file and the fix", async () => {
+    write(
+      `ARG BASE\nFROM \${BASE}\nRUN printf '#!/bin/sh\\r\\n' > /run && chmod 755 /run\nCMD ["/run"]\n`,
+    );
+    const output = await refused({ ...run(), platforms: ["linux/amd64"] });
+    expect(output).toContain("linux/amd64: the image lacks the command or what starts it: ");
+    expect(output).toContain("/run has Windows line endings: the carriage return becomes part of");
     expect(leftovers()).toBe("");
   });
 

@@ -51,7 +51,7 @@ const script = (name: string, line: string): RawEntry => ({
   body: Buffer.from(`#!${line}\n`),
 });
 const unreadable = /layer sha256:[0-9a-f]{64} can't be read \(/;
-const missing = /\/app isn't in the image/;
+const missing = /\/app does not exist in the image/;
 const tooMany = /the first 64 MiB of file names/;
 /** Paths of 4,000 characters, by GNU's long headers. */
 const long = (name: (at: number) => string) =>
@@ -145,7 +145,7 @@ export const layerCases: readonly HostileCase[] = [
   {
     name: "a script that env starts again",
     set: files([script("app", "/usr/bin/env app"), { ...program, name: "usr/bin/env" }]),
-    warned: /started by a script|isn't in the image/,
+    warned: /started by a script|does not exist in the image/,
   },
 
   {
@@ -386,7 +386,7 @@ export const layerCases: readonly HostileCase[] = [
   {
     name: "a command with escape sequences",
     set: withConfigured({ Cmd: ["/app\x1b[31m\nweb: ok"] }),
-    warned: /\/app\\u001b\[31m\\nweb: ok isn't in the image/,
+    warned: /\/app\\u001b\[31m\\nweb: ok does not exist in the image/,
   },
   {
     name: "a command of 1 MiB",

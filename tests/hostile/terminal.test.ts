@@ -89,7 +89,14 @@ test("events of ECS, each in a line of its own", () => {
 
 test("what a container printed is marked, line by line", async () => {
   client("logs", `one\nweb: verified\n${nasty}\r\n`, 1);
-  const tried = { platform: "linux/amd64", digest: sha256("x"), size: 1, config: {}, layers: [] };
+  const tried = {
+    platform: "linux/amd64",
+    digest: sha256("x"),
+    size: 1,
+    config: {},
+    volumes: [],
+    layers: [],
+  };
   const message = await refusal(start([tried], new Registry("registry.test/app:1"), {}, {}));
   expectOurs(message, /^(linux\/amd64: the image's own command | {2}\| )/);
   expect(message).toContain("\n  | web: verified\n");
@@ -124,7 +131,14 @@ test("long lines of a registry or a container take no time", async () => {
   ])
     explain(text.repeat(200_000), place, text.repeat(200_000));
   client("logs", "OCI runtime".repeat(100_000), 1);
-  const tried = { platform: "linux/amd64", digest: sha256("x"), size: 1, config: {}, layers: [] };
+  const tried = {
+    platform: "linux/amd64",
+    digest: sha256("x"),
+    size: 1,
+    config: {},
+    volumes: [],
+    layers: [],
+  };
   const message = await refusal(start([tried], new Registry("registry.test/app:1"), {}, {}));
   expect(message).toContain("ended with exit code 1");
   expect(Date.now() - started).toBeLessThan(5000);

@@ -1,6 +1,12 @@
 import type { BuilderArgs } from "../../components/builders/builderArgs";
 import { createArguments, difference } from "../../components/builders/definition";
-import { type BuilderFacts, isNative, parseInspect } from "../../components/builders/facts";
+import {
+  type BuilderFacts,
+  isNative,
+  parseInspect,
+  parseList,
+} from "../../components/builders/facts";
+import { stepsIn } from "../../components/builders/history";
 import { judge } from "../../components/image/preflight";
 
 // What `docker buildx inspect` of buildx 0.38 printed for a remote builder, shortened at the end.
@@ -103,6 +109,99 @@ it("the default builder without an engine is unreachable, with the client's own 
   });
 });
 
+// What `docker buildx ls --format json` of buildx 0.38 printed, shortened.
+const listed = {
+  alpha: `{"Current":false,"Driver":"remote","Dynamic":false,"Name":"alpha","Nodes":[{"Endpoint":"tcp://127.0.0.1:1","Name":"alpha0","Status":"inactive"}]}`,
+  zeta: `{"Current":false,"Driver":"remote","Dynamic":false,"Name":"zeta","Nodes":[{"Endpoint":"unix:///b.sock","Name":"zeta0","Platforms":["linux/amd64","linux/arm64"],"Status":"running","Version":"v0.34.2"}]}`,
+  default: `{"Current":true,"Driver":"docker","Dynamic":false,"Name":"default","Nodes":[{"Endpoint":"default","IDs":["moby"],"Name":"default","Platforms":["linux/amd64","linux/arm64"],"Status":"running"}]}`,
+  silent: `{"Current":true,"Driver":"","Dynamic":false,"Err":"failed to connect to the docker API","Name":"default","Nodes":[{"Endpoint":"","Name":""}]}`,
+};
+
+describe("without `builder`", () => {
+  const { alpha, zeta } = listed;
+  const ready = {
+    state: "ready",
+    name: "zeta",
+    own: ["linux/amd64"],
+    endpoints: ["unix:///b.sock"],
+  };
+  const current = (line: string) => line.replace('"Current":false', '"Current":true');
+  const used = (...lines: string[]) => parseList(`${lines.join("\n")}\n`);
+
+  it("the selected builder is used, running or not", () => {
+    expect(used(alpha, current(zeta))).toEqual({ ...used(current(zeta)) });
+    expect(used(current(zeta))).toMatchObject({
+      ...ready,
+      platforms: ["linux/amd64", "linux/arm64"],
+    });
+    expect(used(current(zeta))).not.toHaveProperty("instead");
+    expect(used(current(alpha), zeta)).toMatchObject({ state: "unreachable", name: "alpha" });
+  });
+
+  it("Docker's own is passed over for the first running one by name, also if its engine does not answer", () => {
+    const beta = zeta.replaceAll("zeta", "beta");
+    for (const own of [listed.default, listed.silent]) {
+      expect(used(own, alpha, zeta)).toMatchObject({ ...ready, instead: true });
+      expect(used(zeta, own, beta)).toMatchObject({ ...ready, name: "beta", instead: true });
+    }
+  });
+
+  it("one with a node that does not run is passed over", () => {
+    const half = zeta.replace(
+      '"Nodes":[',
+      '"Nodes":[{"Endpoint":"tcp://b:1","Status":"inactive"},',
+    );
+    expect(used(listed.default, half)).toEqual({ state: "new" });
+  });
+
+  it("a new one is started if none runs, and no engine means an error", () => {
+    expect(used(listed.default, alpha)).toEqual({ state: "new" });
+    expect(used(listed.silent, alpha)).toMatchObject({
+      state: "unreachable",
+      detail: "failed to connect to the docker API",
+    });
+  });
+});
+
+describe("the record of a build", () => {
+  // What `docker buildx history inspect attachment --type provenance` of buildx 0.38 printed, shortened.
+  const dockerfile =
+    "FROM --platform=$BUILDPLATFORM a AS build\nRUN b\nFROM a\nCOPY --from=build c c\n";
+  const provenance = (...llbDefinition: object[]) =>
+    JSON.stringify({
+      buildDefinition: { internalParameters: { buildConfig: { llbDefinition } } },
+      runDetails: {
+        metadata: {
+          buildkit_metadata: {
+            source: { infos: [{ data: Buffer.from(dockerfile).toString("base64") }] },
+          },
+        },
+      },
+    });
+  const step = (Op: object, Architecture: string, Variant?: string) => ({
+    op: {
+      Op,
+      constraints: {},
+      platform: { Architecture, OS: "linux", ...(Variant && { Variant }) },
+    },
+  });
+  const source = step({ source: {} }, "arm64");
+  const exec = { exec: { meta: {} } };
+
+  it("shows whether a step of the image's platform ran", () => {
+    const ran = (text: string, platform = "linux/arm64") => stepsIn(text, dockerfile, platform);
+    expect(ran(provenance(source, step(exec, "amd64"), { op: { Op: {} } }))).toBe(false);
+    expect(ran(provenance(source, step(exec, "amd64"), step(exec, "arm64")))).toBe(true);
+    expect(ran(provenance(step(exec, "arm", "v7")), "linux/arm/v7")).toBe(true);
+  });
+
+  it("shows nothing of another Dockerfile, and none is no answer", () => {
+    expect(stepsIn(provenance(source), `${dockerfile}RUN d\n`, "linux/arm64")).toBeUndefined();
+    for (const text of ["", "{}", "null", "[]", '{"runDetails":1,"buildDefinition":[]}'])
+      expect(stepsIn(text, dockerfile, "linux/arm64")).toBeUndefined();
+  });
+});
+
 it("a node's own platform and its 32-bit ancestor are native, on whichever node", () => {
   expect(isNative("linux/amd64", ["linux/amd64"])).toBe(true);
   expect(isNative("linux/amd64/v2", ["linux/amd64"])).toBe(true);
@@ -171,7 +270,7 @@ describe("what a preview says of a builder", () => {
   const path = "image.builder";
   const container: BuilderArgs = { name: "multi", driver: "docker-container" };
   const say = (facts: BuilderFacts, platform: string, builder?: BuilderArgs, preview = true) => {
-    const { level, text } = judge(facts, platform, builder, path, preview);
+    const { level, text } = judge(facts, platform, builder, path, { preview });
     return `${level}: ${text}`;
   };
 
@@ -183,6 +282,28 @@ describe("what a preview says of a builder", () => {
     const bare = { name: "multi" };
     expect(say(missing, "linux/arm64", bare)).toMatch(/^warn: .*image\.builder\.driver:/);
     expect(say(missing, "linux/arm64", bare, false)).toMatch(/^error: /);
+  });
+
+  it("a foreign platform may need emulation, until a record shows that the build runs no step of it", () => {
+    const text = (platform: string, emulates?: boolean) =>
+      judge(ready, platform, undefined, path, { preview: true, emulates }).text;
+    expect(text("linux/arm64")).toBe('building linux/arm64 on builder "v1" (may need emulation)');
+    expect(text("linux/arm64", true)).toBe(text("linux/arm64"));
+    expect(text("linux/arm64", false)).toBe('building linux/arm64 on builder "v1"');
+    expect(text("linux/amd64")).toBe('building linux/amd64 natively on builder "v1"');
+  });
+
+  it("without `builder`, preview and up say in the same words which one is used", () => {
+    const first = { ...ready, instead: true } as BuilderFacts;
+    const used =
+      'info: building linux/arm64 on builder "v1", the first running builder by name (the selected one is Docker\'s own) (may need emulation)';
+    const made =
+      "warn: building linux/arm64: no builder is running, so `pulumi up` starts a new builder in a container, which stays on this machine. " +
+      'To choose a builder, set image.builder, for example { name: "multi", driver: "docker-container" }';
+    for (const preview of [true, false]) {
+      expect(say(first, "linux/arm64", undefined, preview)).toBe(used);
+      expect(say({ state: "new" }, "linux/arm64", undefined, preview)).toBe(made);
+    }
   });
 
   it("one that is stopped is started by up", () => {

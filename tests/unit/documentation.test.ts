@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import ts from "typescript";
+import { withoutBuilder } from "../../components/builders/facts";
 
 // What the documentation says, as far as a machine can hold it to that: its samples compile, and its links lead somewhere.
 
@@ -155,6 +156,18 @@ describe("the links of the documentation", () => {
     expect(unreached).toEqual([]);
   });
 });
+
+it.each(["README.md", "docs/builders.md", "docs/api/interfaces/ImageArgs.md"])(
+  "%s says what happens without `builder`, in the words of previews and updates",
+  (page) => {
+    const words = read(page).replaceAll(/\s+|\\n/g, " ");
+    const made = /`pulumi up` starts .*$/.exec(withoutBuilder.new)![0];
+    const [first] = withoutBuilder.instead.split(" (");
+    expect(words).toContain(
+      `the builder that \`docker buildx use\` selected; if that is Docker's own, which can't push these images, ${first}; if no builder is running, ${made}`,
+    );
+  },
+);
 
 describe("the README", () => {
   it("says on one screen what this is, how to try it, and where everything is", () => {

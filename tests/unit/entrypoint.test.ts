@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { normalisePlatform } from "../../components/platform";
-import type { RuntimeConfig } from "../../components/verification/inspect";
+import { inspect, type RuntimeConfig } from "../../components/verification/inspect";
 import {
   amd64,
   arm,
@@ -60,6 +60,28 @@ describe("what is looked at", () => {
   });
 });
 
+describe("the volumes that an image declares", () => {
+  const volumes = async (Volumes: unknown) => {
+    const config = { Cmd: ["/app"], Volumes } as RuntimeConfig;
+    const { digest } = await storeImage(registry, amd64, config, []);
+    return (await inspect(registry.reference(digest))).images[0]!.volumes;
+  };
+
+  test("are absolute paths without a slash at the end, sorted", async () => {
+    expect(await volumes({ "/srv/b/": {}, "/a": {}, data: {} })).toEqual(["/a", "/data", "/srv/b"]);
+  });
+
+  test("are at most 16, of at most 200 characters each", async () => {
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`/${at}`, {}]));
+    expect(await volumes(many)).toHaveLength(16);
+    expect(await volumes({ [`/${"x".repeat(200)}`]: {}, "/a": {} })).toEqual(["/a"]);
+  });
+
+  test.each([null, undefined, "text", ["/a"], 1])("are none where Volumes is %j", async (value) => {
+    expect(await volumes(value)).toEqual([]);
+  });
+});
+
 describe("links", () => {
   const bash = { "usr/bin/bash": x86 };
   test.each<[string, Files[], string]>([
@@ -80,12 +102,20 @@ describe("links", () => {
       [{ "bin/x": x86, "bin/sh": hardlink("bin/x") }, { "bin/x": arm }],
       "/bin/sh",
     ],
-    ["to nowhere", [{ "bin/sh": symlink("bash") }], "linux/amd64: /bin/sh isn't in the image"],
-    ["to itself", [{ "bin/sh": symlink("sh") }], "linux/amd64: /bin/sh isn't in the image"],
+    [
+      "to nowhere",
+      [{ "bin/sh": symlink("bash") }],
+      "linux/amd64: /bin/sh does not exist in the image",
+    ],
+    [
+      "to itself",
+      [{ "bin/sh": symlink("sh") }],
+      "linux/amd64: /bin/sh does not exist in the image",
+    ],
     [
       "in a circle",
       [{ bin: symlink("sbin"), sbin: symlink("bin") }],
-      "linux/amd64: /bin/sh isn't in the image",
+      "linux/amd64: /bin/sh does not exist in the image",
     ],
   ])("%s", async (_, layers, expected) => {
     expect(await outcome({ Cmd: ["/bin/sh"] }, layers)).toContain(expected);
@@ -93,7 +123,7 @@ describe("links", () => {
 });
 
 describe("layers lie over each other", () => {
-  const missing = "linux/amd64: /srv/app isn't in the image";
+  const missing = "linux/amd64: /srv/app does not exist in the image";
   test.each<[string, Files[], string]>([
     ["the newest counts", [{ "srv/app": arm }, { "srv/app": x86 }], "/srv/app"],
     ["names may be written ./name", [{ "./srv/app": x86 }], "/srv/app"],
@@ -141,14 +171,40 @@ describe("scripts", () => {
   });
 
   test.each([
-    ["#!/bin/bash\n", "/bin/bash, which runs /run, isn't in the image"],
-    ["#!/usr/bin/env ruby\n", "ruby, which runs /run, isn't in the image"],
+    ["#!/bin/bash\n", "/bin/bash, which runs /run, does not exist in the image"],
+    ["#!/usr/bin/env ruby\n", "ruby, which runs /run, does not exist in the image"],
     ["echo no first line\n", "/run is no program, and has no #! line"],
     ["#!\n", "/run is no program, and has no #! line"],
     ["", "/run is no program, and has no #! line"],
     ["#!/run\n", "is started by a script that is started by a script"],
   ])("%j: %s", async (text, expected) => {
     expect(await start(text)).toContain(expected);
+  });
+
+  test.each([
+    ["#!/bin/sh\r\n", "#!/bin/sh\\r"],
+    ["#!/bin/bash -e\r\nexit\r\n", "#!/bin/bash -e\\r"],
+    ["#!/usr/bin/env node\r\n", "#!/usr/bin/env node\\r"],
+  ])("%j, with Windows line endings: the reason and the fix", async (text, line) => {
+    expect(await start(text)).toBe(
+      `linux/amd64: /run has Windows line endings: the carriage return becomes part of its first line, "${line}", and ` +
+        `starting /run fails with "no such file or directory", although it exists. Save it with LF line endings ` +
+        `(in Git: "*.sh text eol=lf" in .gitattributes)`,
+    );
+  });
+
+  test("an interpreter that the image lacks: the reason and the fix", async () => {
+    expect(await start("#!/usr/bin/env bash\n")).toBe(
+      'linux/amd64: bash, which runs /run, does not exist in the image: starting /run fails with "no such file or ' +
+        'directory", although it exists. Install it, or change the first line of /run',
+    );
+  });
+
+  test("a script without the execute permission", async () => {
+    const run = { text: "#!/bin/sh\n", mode: 0o644 };
+    expect(await outcome({ Cmd: ["/run"] }, [base, { run }])).toBe(
+      "linux/amd64: /run is not executable. COPY it with --chmod=755",
+    );
   });
 
   test("of one platform with an interpreter of another are refused, by the interpreter's name", async () => {
@@ -162,6 +218,109 @@ describe("scripts", () => {
     expect(await refusal(start("#!/usr/bin/env node", nested))).toContain(
       "/bin/sh, which runs /usr/local/bin/node, holds",
     );
+  });
+});
+
+describe("the dynamic loader of a program", () => {
+  const loader = "/lib64/ld-linux-x86-64.so.2";
+  const dynamic = elf(62, 64, true, loader);
+  const lacks = (path: string, library: string, base: string) =>
+    `linux/amd64: /app is dynamically linked and needs ${path}, which does not exist in the image: starting /app fails with ` +
+    `"no such file or directory", although it exists. Link it statically (for Go: CGO_ENABLED=0), or use a base image with ` +
+    `${library}, such as ${base}`;
+  const start = (...layers: Files[]) => outcome({ Cmd: ["/app"] }, layers);
+
+  test("that an image FROM scratch lacks: the reason and the fix", async () => {
+    expect(await start({ app: dynamic })).toBe(lacks(loader, "glibc", "debian:stable-slim"));
+  });
+
+  test("of another C library than the distribution's: glibc on Alpine, musl on Debian", async () => {
+    const alpine = { "lib/ld-musl-x86_64.so.1": x86 };
+    expect(await start(alpine, { app: dynamic })).toBe(
+      lacks(loader, "glibc", "debian:stable-slim"),
+    );
+    const musl = elf(62, 64, true, "/lib/ld-musl-x86_64.so.1");
+    expect(await start({ "lib64/ld-linux-x86-64.so.2": x86 }, { app: musl })).toBe(
+      lacks("/lib/ld-musl-x86_64.so.1", "musl", "alpine"),
+    );
+    expect(await start(alpine, { app: musl })).toBe("/app");
+  });
+
+  test.each<[string, Files]>([
+    ["as it is", { "lib64/ld-linux-x86-64.so.2": x86 }],
+    [
+      "behind a link of its folder",
+      { lib64: symlink("usr/lib64"), "usr/lib64/ld-linux-x86-64.so.2": x86 },
+    ],
+    [
+      "behind links of its folder and of itself",
+      {
+        lib64: symlink("usr/lib64"),
+        "usr/lib64/ld-linux-x86-64.so.2": symlink("../lib/x86_64-linux-gnu/ld.so"),
+        "usr/lib/x86_64-linux-gnu/ld.so": x86,
+      },
+    ],
+  ])("is found in the base image %s", async (_, base) => {
+    expect(await start(base, { app: dynamic })).toBe("/app");
+  });
+
+  test("behind a link that leads nowhere, not executable, or of another platform", async () => {
+    const at = "lib64/ld-linux-x86-64.so.2";
+    expect(await start({ [at]: symlink("ld.so") }, { app: dynamic })).toContain("does not exist");
+    const text = { [at]: { text: "x", mode: 0o644 } };
+    expect(await start(text, { app: dynamic })).toContain("which is not an executable program");
+    expect(await refusal(start({ [at]: arm }, { app: dynamic }))).toContain(
+      `${loader}, the loader of /app, holds code for aarch64`,
+    );
+  });
+
+  test("of a script's interpreter and of env's program", async () => {
+    const run = (first: string, files: Files) => start(files, { app: first });
+    expect(await run("#!/bin/sh\n", { "bin/sh": dynamic })).toContain(
+      `/bin/sh, which runs /app, is dynamically linked and needs ${loader}`,
+    );
+    const env = { "usr/bin/env": x86, "usr/bin/node": dynamic };
+    expect(await run("#!/usr/bin/env node\n", env)).toContain(
+      `/usr/bin/node, which runs /app, is dynamically linked and needs ${loader}`,
+    );
+    expect(await run("#!/usr/bin/env node\n", { "usr/bin/env": dynamic })).toContain(
+      `/usr/bin/env, which runs /app, is dynamically linked`,
+    );
+  });
+
+  test.each<[string, Buffer]>([
+    ["linux/386", elf(3, 32, true, "/lib/ld-linux.so.2")],
+    ["linux/arm64", elf(183, 64, true, "/lib/ld-linux-aarch64.so.1")],
+    ["linux/s390x", elf(22, 64, false, "/lib/ld64.so.1")],
+  ])("is read from programs for %s", async (platform, app) => {
+    const [os = "", architecture = ""] = platform.split("/");
+    const image = await storeImage(registry, { os, architecture }, { Cmd: ["/app"] }, [{ app }]);
+    expect((await read(image.digest)).warnings[0]).toMatch(
+      /needs \/lib\/ld[\w.-]+, which does not/,
+    );
+  });
+
+  test("is not looked for in more than 24 MiB of layers", async () => {
+    const base = { "opt/filler": randomBytes(plenty) };
+    const { digest, layers } = await storeImage(registry, amd64, { Cmd: ["/app"] }, [
+      base,
+      { app: dynamic },
+    ]);
+    expect(await read(digest)).toMatchObject({ code: [{ file: "/app" }], warnings: [] });
+    expect(registry.served.get(blobPath(layers[0]!))).toBeUndefined();
+  });
+
+  test.each<[string, (app: Buffer) => void]>([
+    ["segments behind the file", (app) => app.writeUInt32LE(2 ** 31, 32)],
+    ["65,535 segments", (app) => app.writeUInt16LE(0xffff, 56) && app.writeUInt32LE(1, 120)],
+    ["segments of another size", (app) => app.writeUInt16LE(1, 54)],
+    ["a path behind the first bytes", (app) => app.writeUInt32LE(5000, 128)],
+    ["a path of 2^63 bytes", (app) => app.writeUInt32LE(2 ** 31, 156)],
+    ["an empty path", (app) => app.write("\0", 300)],
+  ])("a header with %s is read as one without a loader", async (_, spoil) => {
+    const app = Buffer.from(dynamic);
+    spoil(app);
+    expect(await start({ app })).toBe("/app");
   });
 });
 
@@ -241,7 +400,7 @@ describe("the code's architecture", () => {
   test("a file that isn't executable", async () => {
     const app = { text: "x", mode: 0o644 };
     expect(await outcome({ Cmd: ["/app"] }, [{ app }])).toBe(
-      "linux/amd64: /app isn't executable: COPY it with --chmod=755",
+      "linux/amd64: /app is not executable. COPY it with --chmod=755",
     );
   });
 });
@@ -278,6 +437,8 @@ describe("a name in several folders of PATH", () => {
   });
 
   test("that is in none is told", async () => {
-    expect(await outcome(config, [{ "opt/app": x86 }])).toContain("app isn't in the image");
+    expect(await outcome(config, [{ "opt/app": x86 }])).toContain(
+      "app does not exist in the image",
+    );
   });
 });

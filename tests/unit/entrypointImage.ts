@@ -17,14 +17,29 @@ export type Files = Readonly<
   Record<string, string | Buffer | (Partial<Headers> & { text?: string })>
 >;
 
-/** The beginning of a program: ELF's header and nothing behind it. */
-export function elf(machine: number, bits: 32 | 64 = 64, little = true): Buffer {
+/** The beginning of a program: ELF's header, and a segment with the path of its dynamic loader if one is given. */
+export function elf(machine: number, bits: 32 | 64 = 64, little = true, loader = ""): Buffer {
   const header = Buffer.alloc(512);
+  const wide = bits === 64;
+  const half = (value: number, at: number) =>
+    little ? header.writeUInt16LE(value, at) : header.writeUInt16BE(value, at);
+  const word = (value: number, at: number) =>
+    little ? header.writeUInt32LE(value, at) : header.writeUInt32BE(value, at);
+  const long = (value: number, at: number) => word(value, wide && !little ? at + 4 : at);
   header.write("\x7fELF", "latin1");
   header[4] = bits / 32;
   header[5] = little ? 1 : 2;
-  if (little) header.writeUInt16LE(machine, 18);
-  else header.writeUInt16BE(machine, 18);
+  half(machine, 18);
+  if (loader === "") return header;
+  const size = wide ? 56 : 32;
+  long(64, wide ? 32 : 28); // after a segment that is another one
+  half(size, wide ? 54 : 42);
+  half(2, wide ? 56 : 44);
+  word(1, 64);
+  word(3, 64 + size);
+  long(300, 64 + size + (wide ? 8 : 4));
+  long(loader.length + 1, 64 + size + (wide ? 32 : 16));
+  header.write(loader, 300);
   return header;
 }
 

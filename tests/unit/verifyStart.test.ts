@@ -15,6 +15,7 @@ const image = (platform: string): HeldImage => ({
   digest,
   size: 1,
   config: {},
+  volumes: [],
   layers: [],
 });
 const stored = process.env;
@@ -155,6 +156,25 @@ describe("each fault has its sentence", () => {
       "linux/arm64: the image's own command ended with exit code 126 (without network and settings; verify.command " +
         "starts something that needs none); its last lines:\n  | sh: /app: Exec format error",
     );
+  });
+
+  // What Docker with runc 1.1, Podman with runc 1.1, and env print.
+  test.each([
+    ["exec /app: no such file or directory", "the image lacks the command or what starts it"],
+    ["env: 'bash\\r': No such file or directory", "the image lacks the command or what starts it"],
+  ])("a file that the command needs, where the container says %j", async (text, sentence) => {
+    client({ wait: "echo 127", logs: `cat >&2 <<'E'\n${text}\nE\n` });
+    expect(await refusal(run())).toContain(`linux/amd64: ${sentence}`);
+  });
+
+  test.each([
+    [`exec: "/x": stat /x: no such file or directory: unknown`, "the image lacks the command"],
+    [`exec: "x": executable file not found in $PATH: unknown`, "the image lacks the command"],
+    [`exec: "/x": permission denied: unknown`, "the container's user can't execute the command"],
+  ])("a command, where the engine says %j", async (text, sentence) => {
+    const said = `docker: Error response from daemon: unable to start container process: ${text}`;
+    client({ run: `cat >&2 <<'E'\n${said}\nE\nexit 127` });
+    expect(await refusal(run())).toContain(`linux/amd64: ${sentence}`);
   });
 
   test("a command that isn't there", async () => {

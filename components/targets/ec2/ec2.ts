@@ -29,6 +29,7 @@ import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
 import { hardeningOf } from "../hardening";
 import { pulledProblems, recordedTarget, type TargetImage, targetImage } from "../targetImage";
+import { warnOfVolumes } from "../volumes";
 import { hostScript } from "../host/hostScript";
 import { hostIdentity } from "../host/hostSettings";
 import { awaitManaged, confirmMachine } from "./confirm";
@@ -70,6 +71,7 @@ export class Ec2Target extends pulumi.ComponentResource {
     const recorded = recordedTarget(args, architecture);
     super("multiarch:index:Ec2Target", name, recorded, announced("ec2", name, recorded, opts));
     const image = targetImage(this, name, args, architecture);
+    warnOfVolumes(this, "ec2", image, opts?.parent, [args.volumes, args.tmpfs]);
     const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const place: Place = {

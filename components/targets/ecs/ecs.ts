@@ -27,6 +27,7 @@ import { logGroup, logsCommand } from "../aws/logs";
 import { networkOf } from "../aws/network";
 import { attachPolicies } from "../aws/policyAttachments";
 import { recordedTarget, type TargetImage, targetImage } from "../targetImage";
+import { warnOfVolumes } from "../volumes";
 import { containerDefinitions } from "./containerDefinitions";
 import { type EcsArgs, EcsLaunchType, type EcsTargetArgs } from "./ecsArgs";
 import { ecsProblems } from "./ecsProblems";
@@ -73,6 +74,7 @@ export class EcsTarget extends pulumi.ComponentResource {
     warnOfSize(this, args, path);
 
     const image = targetImage(this, name, args, architecture);
+    warnOfVolumes(this, "ecs", image, opts?.parent, [args.tmpfs]);
     const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const place: Place = { target: this, name, args, architecture, image, region, logs };

@@ -56,6 +56,11 @@ explain() { # the sentence that fits what the engine or a program said ($1)
     say "the image is built for $built and this machine is $machine: state the machine's architecture, so that the image is built for it"
     return
   fi
+  # The kernel, the engine, `--init` of Docker (tini) and of Podman (catatonit), and env; an app prints such words, too.
+  case $(printf '%s\n' "$1" | awk '/^exec [^ ]*: |exec user process caused|start container process: exec: |crun: |^\[FATAL tini |^ERROR \(catatonit|^env: /') in
+  *'ermission denied'*) say "the container's user can't execute the command: COPY it with --chmod=755" ;;
+  *'o such file'* | *'not found'*) say "the image lacks the command or what starts it: the program in a script's first line (its name ends with a carriage return if the script has Windows line endings) or a program's dynamic loader. A warning of the verification names it (verify.depth \"entrypoint\")" ;;
+  esac
   case $1 in # `--init` starts what the kernel doesn't know as a script of the image's shell, which stumbles over the file's header
   *'xec format error'* | *'cannot execute binary file'* | *ELF*'not found'* | *ELF*yntax*) say "the image says $built, as this machine, and yet holds a program for another architecture: look for a fixed --platform in a FROM line of its Dockerfile, or a base image of one platform" ;;
   *'no space left'*) say "the disk of the container engine is full: \`$cli system df\` shows what fills it, \`$cli system prune\` frees what nothing uses" ;;
@@ -371,7 +376,7 @@ give_up() { # container $1 won't do, and the rest says why; its last lines, and 
   problem=$said container=$1 && shift
   say "$@"
   show_log "$container"
-  explain "$problem $said"
+  explain "$problem$newline$said"
   exit 1
 }
 unhealthy() { give_up "$1" "the new release isn't healthy: ${reason:-it could not be started: $said}"; }

@@ -4,7 +4,6 @@ import { announced } from "../../announcement";
 import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
 import { explainFailure, secretFields } from "../../hooks";
-import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
 import { checkedLate, hidden, orElse } from "../../late";
 import { once } from "../../nodeProgram";
@@ -12,13 +11,14 @@ import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
 import { pulledProblems, recordedTarget, targetImage } from "../targetImage";
+import { warnOfVolumes } from "../volumes";
 import { hostFailure } from "./failureText";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
+import { claim, warnOfArchitecture } from "./hostClaims";
 import { hostProblems } from "./hostProblems";
 import { hostScript } from "./hostScript";
 import { watchContainer } from "./hostWatch";
 import { deployOverSsh, firstHost, type HostScripts, recordedSsh } from "./sshHosts";
-import { placeOf } from "./sshProblems";
 import { sshCommand, sshUrl } from "./sshText";
 import {
   type HostIdentity,
@@ -75,14 +75,16 @@ export class HostTarget extends pulumi.ComponentResource {
       { ...recordedHost({ ...rest, ssh }), image: source, ref },
       architecture,
     );
-    super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, opts));
+    const given = ssh ? opts : warnOfArchitecture(name, architecture, path, opts);
+    super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, given));
     const image = targetImage(this, name, args, architecture, registry);
+    warnOfVolumes(this, "host", image, opts?.parent, [args.volumes, args.tmpfs]);
     const login = loginOf(image.access);
     const settings = { ...rest, image: image.ref };
     const scoped = scopedName(name, opts?.parent);
     const known = args.name ?? scoped;
     const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), known);
-    refuse(name, claim(identity, ssh, path));
+    refuse(name, claim(identity, args, name, path));
     const { container } = identity;
 
     const scripts: HostScripts = {
@@ -227,30 +229,6 @@ function deployHere(
   );
   watchContainer(component, release, pull, container);
   return release;
-}
-
-/** The containers that a program names on each machine, by its stack: two of one name would replace each other in every run. */
-const claimed = new WeakMap<object, Set<string>>();
-
-function claim({ owner }: HostIdentity, ssh: HostArgs["ssh"], path: string): Problem[] {
-  const running = program();
-  if (running === undefined) return [];
-  const names = claimed.get(running) ?? new Set();
-  claimed.set(running, names);
-  const machines = ssh
-    ? Object.values(ssh.hosts).flatMap((host) => placeOf(host) ?? [])
-    : ["this machine"];
-  const claims = machines.map((machine) => `${owner} on ${machine}`);
-  const taken = claims.some((one) => names.has(one));
-  for (const one of claims) names.add(one);
-  if (!taken) return [];
-  return [
-    {
-      path: under(path)("name"),
-      what: `is that of another host target of this program, whose container would be replaced`,
-      fix: "give one of the two another name",
-    },
-  ];
 }
 
 /**

@@ -313,7 +313,8 @@ function environmentProblems(checker: Checker, environment: unknown, path: strin
   }
 }
 
-function clash(one: Fields, two: Fields): boolean {
+/** Whether two ports of one host are the same, as far as that is known. */
+export function clash(one: Fields, two: Fields): boolean {
   if (one === two) return true;
   const [first, second] = [one.host ?? one.container, two.host ?? two.container];
   if (typeof first !== "number" || first !== second) return false;

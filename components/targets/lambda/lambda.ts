@@ -16,6 +16,7 @@ import { logStatements, policy, secretStatements, trust } from "../aws/iam";
 import { logGroup, logsCommand } from "../aws/logs";
 import { attachPolicies } from "../aws/policyAttachments";
 import { recordedTarget, targetImage } from "../targetImage";
+import { warnOfVolumes } from "../volumes";
 import { FunctionUrlAuth, type LambdaArgs, type LambdaTargetArgs } from "./lambdaArgs";
 import { lambdaProblems } from "./lambdaProblems";
 
@@ -63,6 +64,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
     const path = under(partPath(opts?.parent, "lambda"));
 
     const image = targetImage(this, name, args, architecture);
+    warnOfVolumes(this, "lambda", image, opts?.parent);
     const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const { role, policies } = makeRole(this, name, args, logs);

@@ -1,0 +1,82 @@
+/** What a preview can say of a host: two targets that take the same container or port, and a machine of another architecture. */
+import { machine } from "node:os";
+import * as pulumi from "@pulumi/pulumi";
+import { under } from "../../check";
+import { type Problem, show } from "../../errors";
+import { beforeChange, joinHooks } from "../../hooks";
+import { program } from "../../hosting";
+import { log } from "../../log";
+import { type Architecture, parseArchitecture } from "../../platform";
+import { uniqueName } from "../../scope";
+import type { HostArgs, HostPortArgs } from "./hostArgs";
+import { clash } from "./hostProblems";
+import type { HostIdentity } from "./hostSettings";
+import { placeOf } from "./sshProblems";
+
+/** What a host target of a program has on a machine: a container, and a port. */
+interface Claim {
+  readonly machine: string;
+  /** The container, of the program's own stack. */
+  readonly owner: string;
+  readonly ports: readonly HostPortArgs[];
+  /** The component, and the path of its ports. */
+  readonly by: string;
+}
+const claims = new WeakMap<object, Claim[]>();
+
+/** Two targets of one program with the same container or port on one machine would replace each other in every run, or fail. */
+export function claim(
+  { owner }: HostIdentity,
+  { ssh, ports = [] }: HostArgs,
+  name: string,
+  path: string,
+): Problem[] {
+  const running = program();
+  if (running === undefined) return [];
+  const at = under(path);
+  const made = claims.get(running) ?? [];
+  const machines = ssh
+    ? Object.values(ssh.hosts).flatMap((host) => placeOf(host) ?? [])
+    : ["this machine"];
+  const others = made.filter(({ machine }) => machines.includes(machine));
+  const by = `${at("ports")} of ${show(name)}`;
+  claims.set(running, [...made, ...machines.map((machine) => ({ machine, owner, ports, by }))]);
+  if (others.some((other) => other.owner === owner))
+    return [
+      {
+        path: at("name"),
+        what: `is that of another host target of this program, whose container would be replaced`,
+        fix: "give one of the two another name",
+      },
+    ];
+  return ports.flatMap((port, index) => {
+    const other = others.find((one) => one.ports.some((used) => clash({ ...used }, { ...port })));
+    if (!other) return [];
+    const what = `port ${show(port.host ?? port.container)} on ${other.machine} is already used by ${other.by}`;
+    return [{ path: at(`ports[${index}]`), what, fix: "use another host port (`host`)" }];
+  });
+}
+
+/**
+ * The options with which a preview on a machine of another architecture warns that the pull fails there. It is no error, because `up` may
+ * run on another machine.
+ */
+export function warnOfArchitecture(
+  name: string,
+  architecture: Architecture,
+  path: string,
+  opts: pulumi.ComponentResourceOptions = {},
+): pulumi.ComponentResourceOptions {
+  if (!pulumi.runtime.isDryRun()) return opts;
+  const field = under(path)("architecture");
+  const id = uniqueName(name, opts.parent, "HostTarget");
+  const hook = beforeChange(`architecture of the host of ${id}`, async () => {
+    const here = machine();
+    if (parseArchitecture(here) === architecture) return;
+    const what = `${architecture} is not the architecture of this machine (${here}), so \`pulumi up\` fails here`;
+    await log.warn(
+      `${id}: ${field}: ${what}. Run it on a machine that is ${architecture}, or change ${field}`,
+    );
+  });
+  return { ...opts, hooks: joinHooks(opts.hooks ?? {}, hook) };
+}
