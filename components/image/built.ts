@@ -44,8 +44,6 @@ export interface Built {
   readonly platforms: pulumi.Output<string[]>;
   readonly images: pulumi.Output<PlatformImage[]>;
   readonly refs: ReadonlyMap<string, pulumi.Output<string>>;
-  /** What another tag of it is made of, verified; absent for a finished image that lies where it was found. */
-  readonly sources?: pulumi.Output<string>[];
 }
 
 /** What an image's own methods need. Not in fields: Pulumi would take even private ones for outputs of the component. */

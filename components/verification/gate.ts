@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Making } from "../image/built";
+import type { Login } from "../image/buildx";
 import { VerifyDepth } from "../image/imageArgs";
+import type { Tagging } from "../image/imagetools";
+import { buildxHooks } from "../image/preflight";
 import { nodeCommand } from "../nodeProgram";
 import { log } from "../log";
 
@@ -41,27 +44,40 @@ export interface Gate {
   readonly report: pulumi.Output<Report>;
 }
 
+/** What the gate verifies, and what it pushes first. */
+export interface GateArgs {
+  /** Whose image it is, and the user's field if one names it, for messages: `App web: image.ref` */
+  readonly label: string;
+  /** The index or image to verify. */
+  readonly reference: pulumi.Input<string>;
+  /** What was built for each platform. The index must contain exactly these. */
+  readonly images?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** The tag that is pushed before the verification. Nothing is pushed for an image that is in its registry already. */
+  readonly push?: Pick<Tagging, "index" | "credentials" | "path"> & {
+    readonly sources: readonly pulumi.Input<string>[];
+    readonly target: pulumi.Input<string>;
+    readonly rebuild?: pulumi.Input<string>;
+  };
+  /** Credentials for the registries of the sources. */
+  readonly logins?: readonly Login[];
+}
+
 /**
- * Verification as a resource: a command that reads index, manifests and configurations from the registry and compares
- * them with the plan. It runs again when the digest or the plan changes, with the credentials of that run, and is
- * silent otherwise. It has no delete.
- *
- * @param label whose image it is, and the user's field where one names it, for messages: `App web: image.ref`
- * @param reference the index or image to look at
- * @param images what was built for each platform, where it was built here: the index must hold exactly these
+ * The push of an index or a copy, and its verification, as one resource: a command that pushes, reads index, manifests and
+ * configurations from the registry and compares them with the plan. It runs again when the reference or the plan changes, with the
+ * credentials of that run. It has no delete, because what was released may still run, and no refresh, which would need credentials.
  */
 export function makeGate(
-  { image, name, args, plan: { requiredBy }, path, access }: Making,
-  label: string,
-  reference: pulumi.Input<string>,
-  images?: Readonly<Record<string, pulumi.Input<string>>>,
+  making: Making,
+  { label, reference, images, push, logins = [] }: GateArgs,
 ): Gate {
+  const { image, name, args, plan, path, access } = making;
   const { depth = VerifyDepth.Entrypoint, command: started, seconds } = args.verify ?? {};
-  const platforms = Object.keys(requiredBy);
+  const platforms = Object.keys(plan.requiredBy);
   const settings = pulumi.jsonStringify({
     name: label,
     verifyPath: path("verify"),
-    ...{ reference, platforms, requiredBy, images },
+    ...{ push, reference, platforms, requiredBy: plan.requiredBy, images },
     exact: images !== undefined,
     ...{ depth, command: started, seconds },
   });
@@ -70,12 +86,13 @@ export function makeGate(
     `${name}-verified`,
     "verification/main",
     {
-      // A killed run ends the shell alone: where containers were started, what it runs is to live on and remove them.
-      create: depth === VerifyDepth.Run ? "node -; exit $?" : "node -",
+      // A killed run ends the shell alone. The program must live on to remove its containers and temporary files.
+      create: depth === VerifyDepth.Run || push ? "node -; exit $?" : "node -",
       environment: {
         MULTIARCH_VERIFY: settings,
         ...(username !== undefined && { MULTIARCH_REGISTRY_USERNAME: username }),
         ...(password !== undefined && { MULTIARCH_REGISTRY_PASSWORD: pulumi.secret(password) }),
+        ...(logins.length > 0 && { MULTIARCH_LOGINS: pulumi.secret(pulumi.jsonStringify(logins)) }),
       },
       triggers: [
         reference,
@@ -83,7 +100,7 @@ export function makeGate(
         started || seconds ? `${depth} ${JSON.stringify({ started, seconds })}` : depth,
       ],
     },
-    { parent: image },
+    { parent: image, hooks: push && buildxHooks(making) },
   );
   // stdout is secret because the environment is; what the program prints holds no credential.
   const report = pulumi.unsecret(stdout).apply(parseReport);
