@@ -82,8 +82,3 @@ export function fromReport(gate: Gate, platform: string): pulumi.Output<string> 
     return found.ref;
   });
 }
-
-/** `sha256:…` of a reference that ends with it. */
-export function digestOf(reference: string): string {
-  return reference.slice(reference.indexOf("@") + 1);
-}

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { valueFor } from "../platform";
 import { ecrAccess } from "../registry/ecrAccess";
-import { registryIn } from "../registry/reference";
-import { type Built, digestOf, type Making } from "./built";
+import { digestOf, registryIn } from "../registry/reference";
+import type { Built, Making } from "./built";
 import type { Login } from "./buildx";
 import { contentTag } from "./cache";
 import { repositoryOf } from "./inputs";

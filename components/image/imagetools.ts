@@ -2,7 +2,7 @@
 import { docker, type Surroundings } from "../command";
 import { Refusal } from "../errors";
 import { type Login, useLogins } from "../registry/dockerConfig";
-import { parseReference } from "../registry/reference";
+import { digestOf, parseReference } from "../registry/reference";
 import { type ErrorPlace, explain } from "./explain";
 
 /** A tag, and what is pushed under it. */
@@ -50,8 +50,9 @@ export async function pushTag(tagging: Tagging, logins: readonly Login[]): Promi
       client.close();
     }
   } catch (error) {
-    const { message } = error as Error;
-    const missing = sources.find((source) => message.includes(`${source}: not found`));
+    // The last line tells what failed. Before it are the steps that succeeded.
+    const message = (error as Error).message.replace(/^[^]*(?:^|\n)ERROR: /, "");
+    const missing = sources.find((one) => message.includes(`${digestOf(one)}: not found`));
     const place: ErrorPlace = {
       subject: index ? `the index ${target}` : target,
       registry: target.slice(0, target.indexOf("/")),

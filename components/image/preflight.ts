@@ -52,12 +52,10 @@ export function buildHooks(
 /** Checks that this machine has buildx, which pushes indexes and copies. Only a warning in previews, because `up` may run elsewhere. */
 export function buildxHooks({ id, image }: Making): pulumi.ResourceHookBinding {
   return beforeChange(`buildx for ${id}`, async () => {
-    const { ok, missing, detail } = await docker(["buildx", "version"], 10_000);
+    const { ok, missing } = await docker(["buildx", "version"], 10_000);
     if (ok) return;
-    const why = missing
-      ? "there is no docker command"
-      : `\`docker buildx version\` failed (${detail})`;
-    const text = `${id}: docker buildx is required on the machine that runs pulumi up, but ${why}. Install Docker's command-line client and its buildx plugin: https://docs.docker.com/go/buildx/`;
+    const found = missing ? "there is no docker command" : "`docker buildx version` fails";
+    const text = `${id}: docker buildx is required on the machine that runs pulumi up, but ${found}. Install the Docker CLI with its buildx plugin: https://docs.docker.com/go/buildx/`;
     if (!pulumi.runtime.isDryRun()) throw new Error(text);
     await log.warn(text, image);
   });
