@@ -175,7 +175,7 @@ it.each([
   const { output, events } = await project.preview();
   expect(output).toContain(`platforms: ${platforms}`);
   const types = events.map(({ op, type }) => `${op} ${type.split(":").at(-1)}`);
-  for (const type of ["Repository", "Index", ...made]) expect(types).toContain(`create ${type}`);
+  for (const type of ["Repository", "Command", ...made]) expect(types).toContain(`create ${type}`);
   if (name === "ci") {
     // What the pipelines with native runners hand in.
     const digest = `sha256:${"a".repeat(64)}`;
@@ -184,7 +184,7 @@ it.each([
     const joined = await project.preview({ env: { IMAGE_SOURCES: sources } });
     expect(joined.output).toContain(`platforms: ${platforms}`);
     const planned = joined.events.map(({ op, type }) => `${op} ${type}`);
-    expect(planned).toContain("create docker-build:index:Index");
+    expect(planned).toContain("create command:local:Command");
     expect(planned).not.toContain("create docker-build:index:Image");
   }
   await project.dispose();
