@@ -31,7 +31,7 @@ async function references(): Promise<string[]> {
   return [imageUri as string, ...(images as { ref: string }[]).map(({ ref }) => ref)];
 }
 
-/** Runs the one command that a warning names. */
+/** Runs the one command that a warning or an error names. */
 async function repair({ output }: RunResult, options: RunOptions): Promise<void> {
   const [, words = ""] = /`pulumi (up --replace [^`]*)` makes it again/.exec(output) ?? [];
   const args = [...words.matchAll(/'([^']*)'|([^\s']+)/g)].map(
@@ -42,12 +42,13 @@ async function repair({ output }: RunResult, options: RunOptions): Promise<void>
 
 describe("a build", () => {
   const options = withLogin(valid);
+  const given = () =>
+    `{ registry: { address: "${app.front.address}", repository: "${app.repository}", username: process.env.TEST_USERNAME, password: process.env.TEST_PASSWORD } }`;
   beforeAll(async () => {
     app = await createApp("refreshed", { image: { platforms: ["linux/amd64", "linux/arm64"] } });
-    const { address } = app.front;
     app.set({
       image: { platforms: ["linux/amd64", "linux/arm64"], tags: ["latest"] },
-      imageCode: `{ registry: { address: "${address}", repository: "${app.repository}", username: process.env.TEST_USERNAME, password: process.env.TEST_PASSWORD } }`,
+      imageCode: given(),
     });
     requireLogin(app.front, expired);
     await app.project.up(withLogin(expired));
@@ -87,4 +88,16 @@ describe("a build", () => {
       expect(await app.page()).toBe("release two on x86_64");
     },
   );
+
+  it("an index that must be pushed from an image that the registry lost fails with the one command that builds the image again", async () => {
+    const [, amd64 = ""] = await references();
+    await lose(amd64);
+    app.set({ image: { platforms: ["linux/amd64"] }, imageCode: given() });
+    const run = await app.project.up({ ...options, expectFailure: true });
+    expect(run.output).toContain(`${amd64} is no longer in the registry: \`pulumi up --replace '`);
+    await repair(run, options);
+    expect(await references()).toContain(amd64);
+    expect(changes(await app.project.up(options))).toEqual([]);
+    expect(await app.page()).toBe("release two on x86_64");
+  });
 });
