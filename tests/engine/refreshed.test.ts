@@ -57,7 +57,10 @@ describe("a build", () => {
   afterAll(() => app.dispose());
 
   it("a refresh with an expired password changes nothing, and neither does the next up with a valid one", async () => {
-    await app.project.refresh(withLogin(expired));
+    app.front.takeRecords();
+    const refreshed = await app.project.refresh(withLogin(expired));
+    expect(refreshed.output).not.toMatch(/warning|error/);
+    expect(app.front.takeRecords()).toEqual([]);
     for (const run of [await app.project.preview(options), await app.project.up(options)]) {
       expect(changes(run)).toEqual([]);
       expect(run.output).not.toMatch(/warning|error/);
