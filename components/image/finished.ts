@@ -21,7 +21,7 @@ export function joinSources(making: Making): Built {
     plan.platforms.map((one) => [one, pulumi.output(valueFor(one, args.sources)!)]),
   );
   const digests = new Map([...sources].map(([platform, ref]) => [platform, ref.apply(digestOf)]));
-  return join(making, { sources, digests, plain: false });
+  return join(making, { sources, digests, plain: false, logins: args.pullCredentials });
 }
 
 /** A finished image, copied with all that its index holds. */

@@ -255,7 +255,7 @@ export interface ImageArgs {
   registry?: RegistryArgs;
   /** The ECR repository that it lies in, a `Repository`. An App with an AWS target makes one by itself. */
   repository?: ImageRepositoryArgs;
-  /** Credentials for private base images, a private `sbomGenerator`, and the registry of `copyOf`. */
+  /** Credentials for private base images, a private `sbomGenerator`, and the registries of `copyOf` and `sources`. */
   pullCredentials?: RegistryCredentialsArgs[];
   /** The build cache. On unless switched off. */
   cache?: CacheArgs;

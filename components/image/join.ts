@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Built, Making } from "./built";
+import type { Login } from "./buildx";
 import { contentTag } from "./cache";
 import { publish } from "./publish";
 
@@ -12,6 +13,8 @@ export interface Parts {
   readonly plain: boolean;
   /** Indexes of the same images with more attestations beside them. */
   readonly attached?: readonly pulumi.Output<string>[];
+  /** Credentials for the registries of the sources. */
+  readonly logins?: readonly Login[];
   /** The resources that build the images. */
   readonly resources?: readonly Pick<pulumi.Resource, "urn">[];
 }
@@ -27,6 +30,7 @@ export function join(making: Making, parts: Parts): Built {
     ...(index ? {} : { reference: sources[0] }),
     push: { sources, tag: pulumi.all(content).apply(contentTag), index },
     digests,
+    logins: parts.logins,
     resources,
     ...(parts.plain && { refs: parts.sources }),
   });

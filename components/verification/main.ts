@@ -46,7 +46,7 @@ export async function main(): Promise<void> {
     if (typeof reference !== "string" || !Array.isArray(platforms))
       throw new Refusal("MULTIARCH_VERIFY must hold reference and platforms, as JSON");
     if (push) await pushTag(push, logins);
-    const report = await look(settings, { username, password });
+    const report = await look(settings, { username, password }, logins);
     process.stdout.write(`${JSON.stringify(report)}\n`);
     process.exitCode = 0;
   } catch (error) {
@@ -59,8 +59,9 @@ export async function main(): Promise<void> {
 async function look(
   settings: Settings,
   access: { username: string; password?: string },
+  logins: readonly Login[],
 ): Promise<Report> {
-  const held = await verify(settings, access);
+  const held = await verify(settings, access, { logins });
   const { reference, mediaType } = held;
   const bare = held.images.map(({ platform, digest, size }) => ({ platform, digest, size }));
   const { depth = VerifyDepth.Manifest, verifyPath = "verify" } = settings;

@@ -1,6 +1,6 @@
 /** A registry on this machine that serves plain HTTP only, as `docker run -p 5000:5000 registry` does. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "../../local/exec";
@@ -8,6 +8,7 @@ import { silentLog } from "../../local/log";
 import { speaks } from "../../local/registry";
 import { ensureTool, tools } from "../../local/tools";
 import { type AppProject, createApp, freePort, manifestTypes } from "./appProject";
+import { runDocker } from "./dockerClient";
 import { environment, NOTHING, type RunResult } from "./harness";
 
 let app: AppProject;
@@ -81,11 +82,29 @@ it("a tag that is added or removed changes nothing else: what targets are given 
   expect((await ask("team/web/manifests/v2", "HEAD")).status).toBe(200);
 });
 
-it("images that were built elsewhere are joined across repositories, and deployed; docker buildx is required for it", async () => {
+/** Builds an image with provenance, as `docker buildx build` does unless told otherwise. */
+async function attested(platform: string): Promise<string> {
+  const { builder, baseImage } = environment();
+  const name = `localhost:${port}/team/web`;
+  const metadata = join(folder, "metadata.json");
+  await runDocker([
+    ...["buildx", "build", "--builder", builder, "--platform", platform, "--progress=plain"],
+    ...["--provenance=mode=min", "--build-arg", `BASE=${baseImage}`, "--metadata-file", metadata],
+    `--output=type=image,name=${name},push=true,push-by-digest=true,name-canonical=true`,
+    `${app.project.directory}/app`,
+  ]);
+  const { "containerimage.digest": digest } = JSON.parse(readFileSync(metadata, "utf8")) as {
+    "containerimage.digest": string;
+  };
+  return `${name}@${digest}`;
+}
+
+it("images that were built elsewhere, with attestations too, are joined in another repository and deployed; docker buildx is required for it", async () => {
   const { images } = (await app.project.outputs()) as {
     images: { platform: string; ref: string }[];
   };
-  const sources = Object.fromEntries(images.map(({ platform, ref }) => [platform, ref]));
+  const plain = Object.fromEntries(images.map(({ platform, ref }) => [platform, ref]));
+  const sources = { ...plain, "linux/arm64": await attested("linux/arm64") };
   const registry = { address: `127.0.0.1:${port}`, repository: "team/joined" };
   app.set({ image: { sources, registry }, imageCode: `{ ${noBuild} }` });
 
