@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DockerfileWatch } from "../dockerfile/watch";
 import type { Plan } from "../plan";
-import type { Gate } from "../verification/gate";
 import type { Image } from "./image";
 import type { ImageArgs } from "./imageArgs";
 import type { RegistryAccess } from "./inputs";
@@ -59,26 +58,4 @@ export const builtBy = new WeakMap<
 /** A digest that isn't there yet is told by the providers as "" in previews: that is unknown, never a digest. */
 export function onceKnown(digest: pulumi.Output<string>): pulumi.Output<string> {
   return digest.apply((text) => text || (pulumi.unknown as unknown as string));
-}
-
-/** Reference, digest and size of each image that the gate saw. */
-export function imagesIn(gate: Gate): pulumi.Output<PlatformImage[]> {
-  return gate.report.apply(({ reference, images }) => {
-    const repository = reference.slice(0, reference.indexOf("@"));
-    return images.map(({ platform, digest, size }) => ({
-      platform,
-      ref: `${repository}@${digest}`,
-      digest,
-      size,
-    }));
-  });
-}
-
-/** The reference of one platform's image, as the gate saw it. */
-export function fromReport(gate: Gate, platform: string): pulumi.Output<string> {
-  return imagesIn(gate).apply((images) => {
-    const found = images.find((one) => one.platform === platform);
-    if (found === undefined) throw new Error(`the verification reported no image for ${platform}`);
-    return found.ref;
-  });
 }
