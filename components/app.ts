@@ -4,7 +4,7 @@ import { Checker, isFields } from "./check";
 import { pathsOf } from "./hooks";
 import type { Problem } from "./errors";
 import { Image } from "./image/image";
-import { markLive } from "./image/join";
+import { markLive } from "./image/publish";
 import type { ImageArgs } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
 import { planImage } from "./image/origin";

@@ -57,7 +57,7 @@ function sbom(making: Making, platform: string, source: pulumi.Output<string>): 
   const hooks = beforeChange(hook, async () => void (await ensureBuilder(builder, place)), false);
   const scan = { platform, builder: builder?.name, generator: args.attestations?.sbomGenerator };
   const own = `${name}-${platformSlug(platform)}-sbom`;
-  return buildx(making, own, { source, scan }, args.pullCredentials, hooks);
+  return buildx(making, own, { source, scan }, args.pullCredentials, { hooks });
 }
 
 /** The builder of a platform, and the field that names it. */

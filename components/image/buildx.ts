@@ -47,7 +47,7 @@ export function buildx(
   name: string,
   what: BuildxArgs,
   others: readonly Login[] = [],
-  hooks: pulumi.ResourceHookBinding = {},
+  opts: pulumi.CustomResourceOptions = {},
 ): Buildx {
   const { username, password } = access;
   const own = { address: args.registry!.address!, username, password };
@@ -63,7 +63,7 @@ export function buildx(
       },
       triggers: [what.source, what.target ?? what.scan?.generator ?? ""],
     },
-    { parent: image, hooks },
+    { parent: image, ...opts },
   );
   // Secret because the environment is.
   return { urn, digest: onceKnown(pulumi.unsecret(stdout)) };

@@ -1,26 +1,21 @@
 /**
- * The program of a Buildx. A copy is `docker buildx imagetools create`, which copies what the other registry lacks, mounts what it
- * has, and carries every child of an index along. An SBOM is a build of nothing but `FROM` the image: BuildKit scans the
+ * The program of a Buildx. A copy is `docker buildx imagetools create`. An SBOM is a build of nothing but `FROM` the image: BuildKit scans the
  * result, which is the same image. Settings are in MULTIARCH_BUILDX, credentials in MULTIARCH_LOGINS. What an SBOM lies in is on
  * stdout; what goes wrong is on stderr, with exit 1.
  */
 import { join } from "node:path";
-import { docker, type Surroundings } from "../command";
-import { printable } from "../errors";
+import { messageOf } from "../errors";
 import { parseObject, slurp } from "../registry/attempt";
 import type { Access } from "../registry/client";
 import { masked } from "../registry/credentials";
 import { type DockerSettings, type Login, useLogins } from "../registry/dockerConfig";
-import { parseReference } from "../registry/reference";
 import { inspect } from "../verification/inspect";
 import type { BuildxSettings } from "./buildx";
 import { explain } from "./explain";
+import { buildx, failure, pushTag } from "./imagetools";
 
 /** The scanner that BuildKit uses if none is given. */
 const defaultScanner = "docker.io/docker/buildkit-syft-scanner";
-
-/** How long it may take, in milliseconds. */
-const limit = 60 * 60_000;
 
 export async function main(): Promise<void> {
   const settings = JSON.parse(process.env.MULTIARCH_BUILDX!) as BuildxSettings;
@@ -31,52 +26,40 @@ export async function main(): Promise<void> {
     (login): login is Login => Boolean(login.username) && login.password !== undefined,
   );
   try {
-    for (const reference of [source, target ?? source]) {
-      const parsed = parseReference(reference);
-      if (!parsed.ok) throw new Error(`${reference}: ${parsed.error}`);
-      if (reference === source && parsed.reference.digest === undefined)
-        throw new Error(`${source} must include a digest, because tags can change`);
-    }
-    const generator = scan?.generator ?? defaultScanner;
-    const client = useLogins(logins, [source, target ?? source, ...(scan ? [generator] : [])]);
-    try {
-      // A single image stays one, where the default would put an index around it.
-      const copy = ["imagetools", "create", "--progress=plain", "--prefer-index=false"];
-      if (scan === undefined) await buildx([...copy, "--tag", target!, source], client);
-      else process.stdout.write(await attest(source, scan, client, given.at(-1)));
-    } finally {
-      client.close();
-    }
+    if (scan === undefined) await pushTag({ sources: [source], target: target!, path }, logins);
+    else process.stdout.write(await scanned(settings, logins, given.at(-1)));
   } catch (error) {
-    const place = target ?? source;
-    const raw = (error as Error).message;
-    const reason =
-      lacksScanner(raw, settings) ??
-      explain(raw, {
-        subject: scan?.platform ?? place,
-        builder: scan?.builder,
-        registry: place.slice(0, place.indexOf("/")),
-        path: (field) => `${path}${field}`,
-        credentials: logins.length > 0 ? "given" : "stored",
-      });
-    const failed = scan
-      ? `${path}attestations.sbom: there is no SBOM of ${source} (${scan.platform})`
-      : `${source} couldn't be copied to ${target}`;
-    const [first = "", ...more] = `${failed}: ${raw}`.split("\n").map(printable);
-    const lines = [first, ...(reason ? [printable(reason)] : [])].map((line) => `${name}: ${line}`);
-    // What a step printed is marked, so that it cannot pass for our own lines.
-    lines.splice(1, 0, ...more.map((line) => `  | ${line}`));
-    process.stderr.write(logins.reduce(masked, lines.map((line) => `${line}\n`).join("")));
+    const lines = messageOf(error).replace(/^/gm, `${name}: `);
+    process.stderr.write(logins.reduce(masked, `${lines}\n`));
     process.exitCode = 1;
   }
 }
 
-async function buildx(args: readonly string[], surroundings: Surroundings): Promise<string> {
-  const ran = await docker(["buildx", ...args], limit, surroundings);
-  if (ran.ok) return ran.stdout;
-  // The step that failed with what it printed, and an error that may have several lines.
-  const from = ran.late ? -1 : ran.stderr.search(/^(------$|ERROR: )/m);
-  throw new Error(from < 0 ? ran.detail : ran.stderr.slice(from).trim());
+/** The digest of the index that holds the SBOM. */
+async function scanned(
+  settings: BuildxSettings,
+  logins: readonly Login[],
+  access: Access | undefined,
+): Promise<string> {
+  const { path, source, scan } = settings;
+  const { platform, builder, generator = defaultScanner } = scan!;
+  const client = useLogins(logins, [source, generator]);
+  try {
+    return await attest(source, scan!, client, access);
+  } catch (error) {
+    const { message } = error as Error;
+    const reason =
+      lacksScanner(message, settings) ??
+      explain(message, {
+        ...{ subject: platform, builder, registry: source.slice(0, source.indexOf("/")) },
+        path: (field) => `${path}${field}`,
+        credentials: logins.length > 0 ? "given" : "stored",
+      });
+    const failed = `${path}attestations.sbom: there is no SBOM of ${source} (${platform})`;
+    throw failure(`${failed}: ${message}`, reason);
+  } finally {
+    client.close();
+  }
 }
 
 /** Pushes an index of the image and its SBOM, and gives its digest. */

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DockerfileWatch } from "../dockerfile/watch";
 import type { Plan } from "../plan";
-import type { Gate, Report } from "../verification/gate";
+import type { Report } from "../verification/gate";
 import type { Image } from "./image";
 import type { ImageArgs } from "./imageArgs";
 import type { RegistryAccess } from "./inputs";
@@ -46,8 +46,6 @@ export interface Built {
   /** What the verification found. */
   readonly report: pulumi.Output<Report>;
   readonly refs: ReadonlyMap<string, pulumi.Output<string>>;
-  /** What another tag of it is made of, verified; absent for a finished image that lies where it was found. */
-  readonly sources?: pulumi.Output<string>[];
 }
 
 /** What an image's own methods need. Not in fields: Pulumi would take even private ones for outputs of the component. */
@@ -63,31 +61,4 @@ export const builtBy = new WeakMap<
 /** A digest that isn't there yet is told by the providers as "" in previews: that is unknown, never a digest. */
 export function onceKnown(digest: pulumi.Output<string>): pulumi.Output<string> {
   return digest.apply((text) => text || (pulumi.unknown as unknown as string));
-}
-
-/** Reference, digest and size of each image that the gate saw. */
-export function imagesIn(gate: Gate): pulumi.Output<PlatformImage[]> {
-  return gate.report.apply(({ reference, images }) => {
-    const repository = reference.slice(0, reference.indexOf("@"));
-    return images.map(({ platform, digest, size }) => ({
-      platform,
-      ref: `${repository}@${digest}`,
-      digest,
-      size,
-    }));
-  });
-}
-
-/** The reference of one platform's image, as the gate saw it. */
-export function fromReport(gate: Gate, platform: string): pulumi.Output<string> {
-  return imagesIn(gate).apply((images) => {
-    const found = images.find((one) => one.platform === platform);
-    if (found === undefined) throw new Error(`the verification reported no image for ${platform}`);
-    return found.ref;
-  });
-}
-
-/** `sha256:…` of a reference that ends with it. */
-export function digestOf(reference: string): string {
-  return reference.slice(reference.indexOf("@") + 1);
 }

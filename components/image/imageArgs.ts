@@ -201,12 +201,13 @@ export interface ImageArgs {
   ref?: pulumi.Input<string>;
   /**
    * Finished images by platform, each `repository@sha256:…`, instead of a build: what a CI built on a native runner for each
-   * platform. They are joined to one index and verified.
+   * platform. They are joined to one index and verified. Requires docker buildx on the machine that runs Pulumi.
    */
   sources?: Record<string, pulumi.Input<string>>;
   /**
    * A finished image or index, `repository@sha256:…`, that is copied into this image's registry instead of a build: with the same
-   * digest and everything its index holds. For promotion between stacks, accounts and registries.
+   * digest and everything its index holds. For promotion between stacks, accounts and registries. Requires docker buildx on the
+   * machine that runs Pulumi.
    */
   copyOf?: pulumi.Input<string>;
   /**
@@ -254,7 +255,7 @@ export interface ImageArgs {
   registry?: RegistryArgs;
   /** The ECR repository that it lies in, a `Repository`. An App with an AWS target makes one by itself. */
   repository?: ImageRepositoryArgs;
-  /** Credentials for private base images, a private `sbomGenerator`, and the registry of `copyOf`. */
+  /** Credentials for private base images, a private `sbomGenerator`, and the registries of `copyOf` and `sources`. */
   pullCredentials?: RegistryCredentialsArgs[];
   /** The build cache. On unless switched off. */
   cache?: CacheArgs;

@@ -61,24 +61,6 @@ export function accessTo(
   });
 }
 
-/** The registry of an index; none where no credentials are known, so that the provider takes Docker's stored ones. */
-export function indexRegistry(
-  args: ImageArgs,
-  { username, password }: RegistryAccess,
-): pulumi.Input<dockerBuild.types.input.RegistryArgs> | undefined {
-  if (args.sources === undefined) return ownRegistry(args)[0];
-  if (username === undefined || password === undefined) return undefined;
-  const address = args.registry!.address!;
-  // Not secret before it is known that there is one: a secret that is nothing is refused by providers.
-  return pulumi
-    .all([address, username])
-    .apply(([host, user]) =>
-      user === ""
-        ? undefined!
-        : pulumi.output({ address: host, username: user, password: pulumi.secret(password) }),
-    );
-}
-
 /** The registry that is pushed to, where its credentials are given; else the provider takes Docker's stored ones. */
 export function ownRegistry(args: ImageArgs): dockerBuild.types.input.RegistryArgs[] {
   const { address, username, password } = args.registry ?? {};

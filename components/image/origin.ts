@@ -28,7 +28,7 @@ export const imageFields: Readonly<Record<keyof ImageArgs, readonly ImageOrigin[
   reasons: always,
   registry: always,
   repository: always,
-  pullCredentials: ["build", "copyOf"],
+  pullCredentials: pushed,
   cache: build,
   builder: build,
   builders: build,

@@ -4,6 +4,7 @@ import { beforeChange, hooksSupported, joinHooks, pathsOf, refuseSecrets, settle
 import type { BuilderArgs } from "../builders/builderArgs";
 import { difference, inWords } from "../builders/definition";
 import { emulatorCommand, ensureEmulator, reachesKernel } from "../builders/emulators";
+import { docker } from "../command";
 import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
 import { type BuilderFacts, isNative, manner, withoutBuilder } from "../builders/facts";
 import { failedStep, isStepFailure, ranSteps } from "../builders/history";
@@ -11,6 +12,7 @@ import { shellWord } from "../quote";
 import { isMissing } from "../verification/presence";
 import type { Making } from "./built";
 import { type ErrorPlace, explain, withoutRecord } from "./explain";
+import type { ImageArgs } from "./imageArgs";
 import { repositoryOf } from "./inputs";
 import { log } from "../log";
 
@@ -61,9 +63,16 @@ export function buildHooks(
   );
 }
 
-/** The hook that explains why an index couldn't be made. */
-export function indexHooks(making: Making, tag: string): pulumi.ResourceHookBinding {
-  return explained(making, `the index ${tag}`, () => undefined);
+/** Checks that this machine has buildx, which pushes indexes and copies. Only a warning in previews, because `up` may run elsewhere. */
+export function buildxHooks({ id, image }: Making): pulumi.ResourceHookBinding {
+  return beforeChange(`buildx for ${id}`, async () => {
+    const { ok, missing } = await docker(["buildx", "version"], 10_000);
+    if (ok) return;
+    const found = missing ? "there is no docker command" : "`docker buildx version` fails";
+    const text = `${id}: docker buildx is required on the machine that runs pulumi up, but ${found}. Install the Docker CLI with its buildx plugin: https://docs.docker.com/go/buildx/`;
+    if (!pulumi.runtime.isDryRun()) throw new Error(text);
+    await log.warn(text, image);
+  });
 }
 
 /** What will be built, and whether natively, if that is known. */
@@ -226,10 +235,14 @@ function explained(
   const hook = new pulumi.ErrorHook(name, async (failure) => {
     const repository = await settled(repositoryOf(args));
     const registry = repository.slice(0, repository.indexOf("/"));
-    const given = args.registry?.username === undefined ? "stored" : "given";
-    const credentials = args.repository ? "aws" : given;
     const builder = builderOf();
-    const place: ErrorPlace = { subject, builder, registry, credentials, path };
+    const place: ErrorPlace = {
+      subject,
+      builder,
+      registry,
+      path,
+      credentials: credentialsOf(args),
+    };
     const raw = failure.errors.join("\n");
     const inStep = isStepFailure(raw);
     const step = inStep ? await failedStep(raw, subject, builder) : undefined;
@@ -240,4 +253,10 @@ function explained(
     return false;
   });
   return { onError: [hook] };
+}
+
+/** Where the credentials of the image's own registry come from. */
+export function credentialsOf({ registry, repository }: ImageArgs): ErrorPlace["credentials"] {
+  if (repository !== undefined) return "aws";
+  return registry?.username === undefined ? "stored" : "given";
 }

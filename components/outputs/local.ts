@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { besides } from "../hosting";
 import { docker, enginePlatform } from "../command";
-import { digestOf, type Making } from "../image/built";
+import type { Making } from "../image/built";
 import type { LoadArgs, TarballArgs } from "../image/imageArgs";
 import { normalisePlatform } from "../platform";
 import type { Access } from "../registry/client";
@@ -13,6 +13,7 @@ import { masked } from "../registry/credentials";
 import { refuse } from "../refuse";
 import { type Problem, Refusal } from "../errors";
 import { log } from "../log";
+import { digestOf } from "../registry/reference";
 
 /**
  * Makes sure, in every `up`, that the image is in this machine's engine and in its tarball. Both are facts of one machine, and the

@@ -97,6 +97,11 @@ export function printReference({ registry, repository, tag, digest }: Reference)
   return `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
 }
 
+/** `sha256:…` of a reference that ends with it. */
+export function digestOf(reference: string): string {
+  return reference.slice(reference.indexOf("@") + 1);
+}
+
 /** The host that answers for a registry: Docker Hub's is another than its name. */
 export function registryHost(registry: string): string {
   return dockerHubNames.has(registry) ? "registry-1.docker.io" : registry;

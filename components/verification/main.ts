@@ -1,10 +1,14 @@
 /**
- * The verification program, which the gate's command loads and calls: settings in MULTIARCH_VERIFY,
- * MULTIARCH_REGISTRY_USERNAME and _PASSWORD; one line of JSON on stdout, or one message on stderr and exit 1.
+ * The gate's program: it pushes the tag, if there is one to push, and verifies what the registry then has. Settings are in
+ * MULTIARCH_VERIFY, credentials in MULTIARCH_REGISTRY_USERNAME and _PASSWORD, and those for other registries in MULTIARCH_LOGINS. One
+ * line of JSON is on stdout, or one message on stderr, with exit 1.
  */
 import { VerifyDepth } from "../image/imageArgs";
+import { pushTag, type Tagging } from "../image/imagetools";
 import { parseObject } from "../registry/attempt";
 import { masked } from "../registry/credentials";
+import type { Login } from "../registry/dockerConfig";
+import { registryIn } from "../registry/reference";
 import { messageOf, Refusal } from "../errors";
 import { readCode } from "./code";
 import type { Report } from "./gate";
@@ -15,6 +19,7 @@ import { type Plan, verify } from "./verify";
 export interface Settings extends Plan {
   /** The user's `verify`: `image.verify` within an App. */
   readonly verifyPath?: string;
+  readonly push?: Tagging;
   /** @default VerifyDepth.Manifest */
   readonly depth?: VerifyDepth;
   readonly command?: readonly string[];
@@ -25,19 +30,28 @@ export interface Settings extends Plan {
 export async function main(): Promise<void> {
   const { env } = process;
   const settings: Settings = parseObject(env.MULTIARCH_VERIFY ?? "") ?? {};
+  const { name, reference, platforms, push } = settings;
   const username = env.MULTIARCH_REGISTRY_USERNAME ?? "";
   const password = env.MULTIARCH_REGISTRY_PASSWORD;
-  delete env.MULTIARCH_REGISTRY_PASSWORD; // Commands get the logins that they need.
+  const others = (parseObject(env.MULTIARCH_LOGINS ?? "") ?? []) as Partial<Login>[];
+  // Commands get the logins that they need.
+  delete env.MULTIARCH_REGISTRY_PASSWORD;
+  delete env.MULTIARCH_LOGINS;
+  const own = { address: registryIn(push?.target ?? ""), username, password };
+  const logins = [...others, own].filter(
+    (login): login is Login => Boolean(login.username) && login.password !== undefined,
+  );
   process.exitCode = 1; // A program that ends while it still waits has verified nothing.
   try {
-    if (typeof settings.reference !== "string" || !Array.isArray(settings.platforms))
+    if (typeof reference !== "string" || !Array.isArray(platforms))
       throw new Refusal("MULTIARCH_VERIFY must hold reference and platforms, as JSON");
-    const report = await look(settings, { username, password });
+    if (push) await pushTag(push, logins);
+    const report = await look(settings, { username, password }, logins);
     process.stdout.write(`${JSON.stringify(report)}\n`);
     process.exitCode = 0;
   } catch (error) {
-    const message = masked(messageOf(error), { username, password });
-    process.stderr.write(message.replace(/^/gm, settings.name ? `${settings.name}: ` : "") + "\n");
+    const lines = messageOf(error).replace(/^/gm, name ? `${name}: ` : "");
+    process.stderr.write([...others, own].reduce(masked, `${lines}\n`));
   }
 }
 
@@ -45,8 +59,9 @@ export async function main(): Promise<void> {
 async function look(
   settings: Settings,
   access: { username: string; password?: string },
+  logins: readonly Login[],
 ): Promise<Report> {
-  const held = await verify(settings, access);
+  const held = await verify(settings, access, { logins });
   const { reference, mediaType } = held;
   const bare = held.images.map(({ platform, digest, size, volumes }) => ({
     ...{ platform, digest, size },

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeChange, plainly } from "../hooks";
 import type { Making } from "../image/built";
+import type { RegistryAccess } from "../image/inputs";
 
 /** Milliseconds for all questions to the registry. */
 const patience = 3000;
@@ -11,9 +12,10 @@ const patience = 3000;
  * in time, as offline or with credentials that only `up` has, the preview says nothing, and `up` verifies the image.
  */
 export function previewPlatforms(
-  { id, access, plan: { requiredBy } }: Making,
+  { id, plan: { requiredBy } }: Making,
   label: string,
   reference: pulumi.Input<string>,
+  access: RegistryAccess = {},
 ): pulumi.ResourceHookBinding {
   if (!pulumi.runtime.isDryRun()) return {};
   return beforeChange(`platforms of ${id}`, async () => {

@@ -1,4 +1,6 @@
 import type { Access } from "../registry/client";
+import type { Login } from "../registry/dockerConfig";
+import { digestOf, isSameRegistry } from "../registry/reference";
 import { Refusal } from "../errors";
 import { type Held, inspect, type Options, rebuild } from "./inspect";
 
@@ -8,6 +10,8 @@ export interface Plan {
   readonly platforms: readonly string[];
   /** What was built for each platform, where it was built here. */
   readonly images?: Readonly<Record<string, string>>;
+  /** What the index was pushed from, as `repository@sha256:…`. */
+  readonly push?: { readonly sources: readonly string[] };
   /** Whether there may be nothing besides. */
   readonly exact?: boolean;
   /** Whose image it is. */
@@ -19,14 +23,15 @@ export interface Plan {
 /**
  * Compares a registry with the plan.
  *
+ * @param options with credentials for the registries of sources
  * @throws Refusal with every difference
  */
 export async function verify(
   plan: Plan,
   access: Access = {},
-  options: Options = {},
+  { logins = [], ...options }: Options & { readonly logins?: readonly Login[] } = {},
 ): Promise<Held> {
-  const { reference, platforms, exact = false } = plan;
+  const { reference, platforms, exact = false, push } = plan;
   const images: Record<string, string> = { ...plan.images };
   const built = Object.keys(images).length > 0;
   const held = await inspect(reference, access, {
@@ -36,7 +41,13 @@ export async function verify(
   });
   for (const [platform, digest] of Object.entries(images)) {
     if (held.images.some((image) => image.digest === digest)) continue;
-    images[platform] = await imageIn(`${held.registry.name}@${digest}`, platform, access);
+    const source = push?.sources.find((one) => digestOf(one) === digest);
+    const index = source ?? `${held.registry.name}@${digest}`;
+    const own = isSameRegistry(held.registry.name, index);
+    const login = own ? access : logins.find(({ address }) => isSameRegistry(address, index));
+    const read = inspect(index, login, options);
+    const inside = await (source ? read : read.catch(() => undefined));
+    images[platform] = imageIn(inside, index, platform) ?? digest;
   }
   const problems = differences({ ...plan, images }, held);
   if (problems.length > 0) throw new Refusal(...problems);
@@ -72,12 +83,10 @@ export function differences(plan: Plan, held: Held): string[] {
   return problems;
 }
 
-/** The digest of the image itself, where what was built is an index of it and its attestations; else the digest that was given. */
-async function imageIn(reference: string, platform: string, access: Access): Promise<string> {
-  const given = reference.slice(reference.indexOf("@") + 1);
-  const held = await inspect(reference, access).catch(() => undefined);
+/** The digest of the one image in an index of it and its attestations; undefined if there is none. */
+function imageIn(held: Held | undefined, reference: string, platform: string): string | undefined {
   const [image, ...others] = held?.images ?? [];
-  if (others.length === 0) return image?.digest ?? given;
+  if (others.length === 0) return image?.digest;
   throw new Refusal(
     `${reference} is to be the image for ${platform}, but holds ${held!.platforms.join(", ")}: give each platform an image of its own`,
   );

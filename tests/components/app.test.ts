@@ -13,7 +13,6 @@ const index = `sha256:${"c".repeat(64)}`;
 
 function provider({ type, name, inputs }: Registered): Record<string, unknown> {
   if (type === "docker-build:index:Image") return { digest: digests[name] };
-  if (type === "docker-build:index:Index") return { ref: `${inputs.tag as string}@${index}` };
   if (type === "aws:ecr/repository:Repository")
     return {
       repositoryUrl: repository,
@@ -129,10 +128,13 @@ it("lets Lambda pull where there is a Lambda target, and the image's own tags mo
 it("with keepReleases marks what the stack runs, once its targets run it", async () => {
   const { all, seen } = await make({ ecs: {}, repository: { keepReleases: 5 } });
   const live = all.find(({ name }) => name === "web-live")!;
-  expect(live.inputs.tag).toBe(`${repository}:live-project-web-stack`);
-  const [after] = seen["docker-build:index:Index web-live"]!.dependsOn as pulumi.Resource[];
+  expect(live.inputs.triggers).toEqual([
+    `${repository}@${index}`,
+    `${repository}:live-project-web-stack`,
+  ]);
+  const [after] = seen["command:local:Command web-live"]!.dependsOn as pulumi.Resource[];
   expect(await valueOf(after!.urn)).toContain("multiarch:index:EcsTarget::web");
-  expect(names((await make({ ecs: {} })).all, "docker-build:index:Index")).toEqual(["web"]);
+  expect(names((await make({ ecs: {} })).all, "command:local:Command")).toEqual(["web-verified"]);
 });
 
 it("protection reaches what would be lost, and not what each release replaces", async () => {
@@ -140,7 +142,7 @@ it("protection reaches what would be lost, and not what each release replaces", 
     { ecs: {}, ec2: { instanceType: "t3.small" }, lambda: {} },
     { protect: true },
   );
-  const replaced = /:(TaskDefinition|Association|Index|Command) /;
+  const replaced = /:(TaskDefinition|Association|Command) /;
   for (const [name, options] of Object.entries(seen)) {
     if (!replaced.test(name) || !/^(aws|docker-build|command):/.test(name)) continue;
     expect([name, options.protect]).toEqual([name, false]);

@@ -10,7 +10,6 @@ const digest = `sha256:${"c".repeat(64)}`;
 
 function provider({ type, name, inputs }: Registered): Record<string, unknown> {
   if (type === "docker-build:index:Image") return { digest };
-  if (type === "docker-build:index:Index") return { ref: `${inputs.tag as string}@${digest}` };
   if (type === "aws:ecr/repository:Repository") return { repositoryUrl: repository, arn: "arn:r" };
   if (name.endsWith("-verified")) return verified({ type, name, inputs }, repository, digest);
   return { arn: `arn:${name}`, name: `${name}-1` };

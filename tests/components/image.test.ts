@@ -18,9 +18,8 @@ const digests: Record<string, string> = {
 };
 const indexDigest = `sha256:${"c".repeat(64)}`;
 
-function provider({ type, name, inputs }: Registered): Record<string, unknown> {
+function provider({ type, name }: Registered): Record<string, unknown> {
   if (type === "docker-build:index:Image") return { digest: digests[name] ?? indexDigest };
-  if (type === "docker-build:index:Index") return { ref: `${inputs.tag as string}@${indexDigest}` };
   if (type !== "command:local:Command" || !name.endsWith("-verified")) return {};
   return {
     stdout: JSON.stringify({
@@ -46,15 +45,26 @@ async function image(args: Partial<ImageArgs> = {}): Promise<Registered[]> {
 
 const named = (all: Registered[], type: string, name: string) =>
   all.find((one) => one.type === type && one.name === name)!.inputs;
+/** What the command that pushes and verifies is told. */
+function settings(all: Registered[]) {
+  const { environment } = named(all, "command:local:Command", "web-verified");
+  const plain = ((environment as { value?: object }).value ?? environment) as Record<
+    string,
+    string
+  >;
+  return JSON.parse(plain.MULTIARCH_VERIFY!) as {
+    push: Record<string, unknown>;
+    [key: string]: unknown;
+  };
+}
 const built = (all: Registered[]) => named(all, "docker-build:index:Image", "web-linux-arm64");
 
-it("registers one image for each platform, one index, one gate, and nothing else", async () => {
+it("registers one image for each platform, one command that pushes and verifies their index, and nothing else", async () => {
   const all = await image();
   expect(all.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
     "command:local:Command web-verified",
     "docker-build:index:Image web-linux-amd64",
     "docker-build:index:Image web-linux-arm64",
-    "docker-build:index:Index web",
     "multiarch:index:Image web",
   ]);
 });
@@ -96,20 +106,36 @@ it("a platform's image is pushed by digest, without a tag, with a cache of its o
   });
 });
 
-it("the index joins the digests under a tag made of its content", async () => {
-  const inputs = named(await image(), "docker-build:index:Index", "web");
-  expect(inputs.sources).toEqual(
-    Object.values(digests).map((digest) => `registry.example/team/web@${digest}`),
-  );
-  expect(inputs.tag).toMatch(/^registry\.example\/team\/web:sha-[0-9a-f]{24}$/);
-  expect(inputs.registry).toBeUndefined();
+it("the index joins the digests under a tag made of its content, which is then verified", async () => {
+  const all = await image();
+  const told = settings(all);
+  const { target } = told.push;
+  expect(told.push).toEqual({
+    sources: Object.values(digests).map((digest) => `registry.example/team/web@${digest}`),
+    target: expect.stringMatching(/^registry\.example\/team\/web:sha-[0-9a-f]{24}$/),
+    index: true,
+    path: "",
+    credentials: "stored",
+    rebuild: expect.stringMatching(/^pulumi up --replace '.*web-linux-amd64' --replace '.*arm64'$/),
+  });
+  expect(told).toMatchObject({
+    reference: target,
+    exact: true,
+    images: { "linux/amd64": digests["web-linux-amd64"] },
+  });
+  const inputs = named(all, "command:local:Command", "web-verified");
+  expect(Object.keys(inputs.environment as object).sort()).toEqual([
+    "MULTIARCH_PROGRAM",
+    "MULTIARCH_VERIFY",
+  ]);
 });
 
-it("the gate is triggered by digest, platforms and depth alone", async () => {
-  const inputs = named(await image(), "command:local:Command", "web-verified");
-  expect(inputs.create).toBe("node -");
+it("the gate is triggered by the tag, platforms and depth alone", async () => {
+  const all = await image();
+  const inputs = named(all, "command:local:Command", "web-verified");
+  expect(inputs.create).toBe("node -; exit $?");
   expect(inputs.triggers).toEqual([
-    `registry.example/team/web@${indexDigest}`,
+    settings(all).push.target,
     "linux/amd64,linux/arm64",
     "entrypoint",
   ]);
@@ -241,12 +267,33 @@ it("an absolute context is recorded relative to the project", async () => {
   expect(JSON.stringify(all)).not.toContain(`"${process.cwd()}`);
 });
 
-it("each tag for people is an index of its own", async () => {
+it("each tag for people is a copy of what was verified, and the verification is the same without it", async () => {
   const all = await image({ tags: ["latest", "v1"] });
-  expect(named(all, "docker-build:index:Index", "web:latest").tag).toBe(
-    "registry.example/team/web:latest",
+  for (const tag of ["latest", "v1"])
+    expect(named(all, "command:local:Command", `web:${tag}`).triggers).toEqual([
+      `registry.example/team/web@${indexDigest}`,
+      `registry.example/team/web:${tag}`,
+    ]);
+  expect(settings(all)).toEqual(settings(await image()));
+});
+
+it("without an index, the image of the one platform is verified by its own digest", async () => {
+  const all = await image({ index: false, platforms: ["linux/arm64"] });
+  const reference = `registry.example/team/web@${digests["web-linux-arm64"]}`;
+  expect(settings(all)).toMatchObject({ reference, push: { sources: [reference], index: false } });
+});
+
+it("a copy is verified by the digest of its source", async () => {
+  const copyOf = `other.example/team/web@${indexDigest}`;
+  const all = await register(
+    () => new Image("web", { copyOf, platforms: ["linux/amd64"], registry: base.registry }),
+    provider,
   );
-  expect(named(all, "docker-build:index:Index", "web:v1").tag).toBe("registry.example/team/web:v1");
+  expect(settings(all)).toMatchObject({
+    reference: `registry.example/team/web@${indexDigest}`,
+    exact: false,
+    push: { sources: [copyOf], index: false },
+  });
 });
 
 describe("with SBOMs", () => {
@@ -290,14 +337,13 @@ describe("with SBOMs", () => {
 
   it("the index joins the images and their SBOMs, under another tag than without, and the gate is told of the images alone", async () => {
     const [all, without] = [await withSboms(), await image()];
-    const index = named(all, "docker-build:index:Index", "web");
+    const { push, images } = settings(all);
     const repository = "registry.example/team/web";
-    expect(index.sources).toEqual(
+    expect(push.sources).toEqual(
       [...Object.values(digests), scanned, scanned].map((digest) => `${repository}@${digest}`),
     );
-    expect(index.tag).not.toBe(named(without, "docker-build:index:Index", "web").tag);
-    const gate = named(all, "command:local:Command", "web-verified");
-    expect(JSON.stringify(gate.environment)).not.toContain(scanned);
+    expect(push.target).not.toBe(settings(without).push.target);
+    expect(JSON.stringify(images)).not.toContain(scanned);
   });
 });
 
@@ -350,7 +396,7 @@ it("the gate is told how deep to look, and where its program lies from here", as
   expect(JSON.parse(MULTIARCH_VERIFY!)).toMatchObject({ ...verify, verifyPath: "verify" });
   expect(MULTIARCH_PROGRAM).toBe("components/verification/main.ts");
   expect(inputs.triggers).toMatchObject([{}, {}, expect.stringMatching(/^run .*--version.*9/)]);
-  // A killed run must not leave the container that was started.
+  // A killed run must not leave a container or a temporary file.
   expect(inputs.create).toBe("node -; exit $?");
 });
 

@@ -169,6 +169,9 @@ const undecided = /cidrIpv[46]$|-pull environment$/;
 /** The build arguments contain a hash of the files that these fields name, which is unknown with them. */
 const isHashOf = (field: string, property: string) =>
   /^(context|namedContexts|dockerfile$)/.test(field) && property.endsWith(" buildArgs");
+/** The digest of an index is known after it was pushed to its registry. */
+const isPushedTo = (field: string, property: string) =>
+  /^registry\.(address|repository)$/.test(field) && property === "output digest";
 
 it.each(cases)("of %s: %s alone", async (target, field) => {
   const { base, problems } = fieldsOf[target]!;
@@ -182,8 +185,8 @@ it.each(cases)("of %s: %s alone", async (target, field) => {
     [...all].flatMap(([property, one]) => {
       const before = known.get(property);
       const own = !before || before[mark] || before.text.includes(text) || undecided.test(property);
-      const hash = mark === "unknown" && isHashOf(field, property);
-      return one[mark] && !own && !hash ? [property] : [];
+      const behind = isHashOf(field, property) || isPushedTo(field, property);
+      return one[mark] && !own && !(mark === "unknown" && behind) ? [property] : [];
     });
   expect({ secret: spread(secret, "secret"), unknown: spread(unknown, "unknown") }).toEqual({
     secret: [],

@@ -35,8 +35,6 @@ const parameterArn = "arn:aws:ssm:eu-west-1:123456789012:parameter/level";
 
 function provider({ type, name, inputs }: Registered): Record<string, unknown> {
   if (type === "docker-build:index:Image") return { digest: digests["linux/amd64"] };
-  if (type === "docker-build:index:Index")
-    return { ref: `${inputs.tag as string}@${digests.index}` };
   if (name.endsWith("-verified")) {
     const images = (["linux/amd64", "linux/arm64"] as const).map((platform) => ({
       platform,

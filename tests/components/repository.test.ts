@@ -16,7 +16,6 @@ function provider({ type, name, inputs }: Registered): Record<string, unknown> {
   if (type === "aws:ecr/repository:Repository")
     return { repositoryUrl: url, arn, name: inputs.name ?? `${name}-1` };
   if (type === "docker-build:index:Image") return { digest };
-  if (type === "docker-build:index:Index") return { ref: `${inputs.tag as string}@${digest}` };
   if (name.endsWith("-verified")) {
     const images = [{ platform: "linux/amd64", digest, size: 1 }];
     return { stdout: JSON.stringify({ reference: `${url}@${digest}`, images }) };
@@ -258,11 +257,16 @@ it("an image in it is pushed with its address and credentials, the password secr
   expect(image.cacheTo).toMatchObject([
     { registry: { ref: `${url}:cache-web-stack-linux-amd64`, imageManifest: true } },
   ]);
-  const index = inputsOf("docker-build:index:Index", "web");
-  expect(index.registry).toEqual({ ...secretMark, value: access });
-  expect(index.tag).toMatch(/\/team\/web:sha-[0-9a-f]{24}$/);
   const { environment, ...gate } = inputsOf("command:local:Command", "web-verified");
   expect(environment).toMatchObject(secretMark);
+  const { value } = environment as { value: Record<string, string> };
+  expect(value).toMatchObject({
+    MULTIARCH_REGISTRY_USERNAME: "AWS",
+    MULTIARCH_REGISTRY_PASSWORD: token,
+  });
+  expect(JSON.parse(value.MULTIARCH_VERIFY!)).toMatchObject({
+    push: { target: expect.stringMatching(/\/team\/web:sha-[0-9a-f]{24}$/), credentials: "aws" },
+  });
   const open = all.filter(({ type }) => !/^(docker-build|command):/.test(type));
   expect(open.map(({ type }) => type)).toContain("multiarch:index:Image");
   expect(JSON.stringify([open, gate])).not.toContain("canary");

@@ -107,7 +107,7 @@ it("the first up makes image, index, instance and release, in this order; the in
   const run = await app.project.up();
   expectHonest(preview, run);
   const order = [
-    "create Index web",
+    "create Image web-linux-amd64",
     "create Command web-verified",
     "create Association web-release",
     "create EipAssociation web",

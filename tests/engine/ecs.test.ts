@@ -61,7 +61,6 @@ it("the first up makes registry, image, index and service, in this order; ECS ru
   const order = [
     "create Repository web",
     "create Image web-linux-amd64",
-    "create Index web",
     "create Command web-verified",
     "create TaskDefinition web",
     "create Service web",
@@ -133,7 +132,7 @@ it("an architecture flipped shows the platform, who needs it and the target's ch
   expect(preview.output).toMatch(/cpuArchitecture\s*: "X86_64" => "ARM64"/);
   const run = await app.project.up();
   expectHonest(preview, run);
-  expect(changes(run).filter((change) => / (Image|Index) web/.test(change))).toEqual([
+  expect(changes(run).filter((change) => / (Image|Command) web/.test(change))).toEqual([
     "update Image web",
   ]);
   const after = await running();
@@ -158,7 +157,7 @@ it("a platform that the index lacks is built, pushed and verified before the ser
   expectHonest(preview, run);
   const order = [
     "create Image web-linux-arm64",
-    "create-replacement Index web",
+    "create-replacement Command web-verified",
     "update Service web",
   ].map((change) => position(run, change));
   expect(order).not.toContain(-1);

@@ -30,8 +30,8 @@ function firstProgram(page: string): string {
   return program;
 }
 
-// App, Image, its one platform, index, gate, HostTarget, pull and release.
-const one = { ...NOTHING, create: 8 };
+// App, Image, its one platform, the command that pushes and verifies the index, HostTarget, pull and release.
+const one = { ...NOTHING, create: 7 };
 
 /** An example in a folder of its own. */
 const projectOf = (name: string, config: Record<string, unknown> = {}) =>
@@ -174,7 +174,7 @@ it.each([
   const { output, events } = await project.preview();
   expect(output).toContain(`platforms: ${platforms}`);
   const types = events.map(({ op, type }) => `${op} ${type.split(":").at(-1)}`);
-  for (const type of ["Repository", "Index", ...made]) expect(types).toContain(`create ${type}`);
+  for (const type of ["Repository", "Command", ...made]) expect(types).toContain(`create ${type}`);
   if (name === "ci") {
     // What the pipelines with native runners hand in.
     const digest = `sha256:${"a".repeat(64)}`;
@@ -183,7 +183,7 @@ it.each([
     const joined = await project.preview({ env: { IMAGE_SOURCES: sources } });
     expect(joined.output).toContain(`platforms: ${platforms}`);
     const planned = joined.events.map(({ op, type }) => `${op} ${type}`);
-    expect(planned).toContain("create docker-build:index:Index");
+    expect(planned).toContain("create command:local:Command");
     expect(planned).not.toContain("create docker-build:index:Image");
   }
   await project.dispose();

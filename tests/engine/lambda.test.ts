@@ -36,7 +36,7 @@ it("the first up builds, verifies, and gives Lambda the platform's own digest, n
   const run = await app.project.up();
   expectHonest(preview, run);
   const order = [
-    "create Index web",
+    "create Image web-linux-amd64",
     "create Command web-verified",
     "create Function web",
     "create Alias web-alias",

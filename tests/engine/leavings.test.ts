@@ -120,6 +120,20 @@ const tools: Tool[] = [
     },
   },
   {
+    name: "the push of an index with its verification",
+    starts: true,
+    begin: () => {
+      const target = `${front.address}/${repository}-pushed:1`;
+      const push = { sources: [source], target, index: true, path: "image." };
+      const third = { address: "third.test", username: "x", password: others.given };
+      return program("verification/main", {
+        MULTIARCH_VERIFY: JSON.stringify({ reference: target, platforms: [platform], push }),
+        MULTIARCH_LOGINS: JSON.stringify([third]),
+        ...given(),
+      });
+    },
+  },
+  {
     name: "a copy of an image",
     starts: true,
     begin: () => {

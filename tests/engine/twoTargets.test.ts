@@ -77,7 +77,7 @@ it("keepReleases tags what the stack runs, after its targets run it", async () =
       .replace("forceDelete: true", "forceDelete: true, keepReleases: 3"),
   );
   const run = await app.project.up();
-  expect(changes(run)).toContain("create Index web-live");
+  expect(changes(run)).toContain("create Command web-live");
   const { imageUri } = await app.project.outputs();
   const repositoryName = (imageUri as string).split("@")[0]!.split("/")[1];
   const { imageIds } = await ecr().send(new ListImagesCommand({ repositoryName }));

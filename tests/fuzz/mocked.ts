@@ -28,8 +28,6 @@ export const digestFor = (name: string) =>
 /** What the providers would give. */
 export function provided(type: string, name: string, inputs: Record<string, unknown>): object {
   if (type === "docker-build:index:Image") return { digest: digestFor(name) };
-  if (type === "docker-build:index:Index")
-    return { ref: `${String(stripped(inputs.tag) ?? "x/y:z")}@${digestFor(name)}` };
   if (type === "aws:ecr/repository:Repository")
     return {
       repositoryUrl: ecr,
@@ -60,7 +58,7 @@ function verified(inputs: Record<string, unknown>): string | undefined {
     digest: images?.[platform] ?? digestFor(platform),
     size: 1,
   }));
-  const repository = reference.replace(/@.*$/s, "");
+  const repository = reference.replace(/(:[^:/@]*)?(@.*)?$/s, "");
   return JSON.stringify({ reference: `${repository}@${digestFor("index")}`, images: found });
 }
 

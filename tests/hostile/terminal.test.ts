@@ -115,7 +115,7 @@ test("what a step of a build printed is marked, line by line", async () => {
   await buildxProgram();
   jest.restoreAllMocks();
   expectOurs(said.join(""), /^(web: | {2}\| )/);
-  expect(said.join("")).toContain("\n  | web: verified\n");
+  expect(said.join("")).toContain("\nweb:   | web: verified\n");
 });
 
 test("long lines of a registry or a container take no time", async () => {

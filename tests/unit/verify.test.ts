@@ -336,6 +336,32 @@ describe("what stops a deployment", () => {
     );
   });
 
+  test("an image that was joined from an index in another registry, with the credentials for that registry", async () => {
+    const other = await FakeRegistry.start();
+    const login = { username: "ci", password: "canary" };
+    other.intercept = (request, response) => {
+      if (request.headers.authorization === basicOf(login.username, login.password)) return false;
+      answer(response, 401, {}, { "www-authenticate": "Basic" });
+      return true;
+    };
+    const sources = [amd64, arm64].map((platform) => {
+      const image = other.image(platform);
+      return other.reference(other.index([image, other.attestation(image.digest)]).digest);
+    }) as [string, string];
+    const [first, second] = sources.map((source) => source.slice(source.indexOf("@") + 1));
+    const plan = {
+      reference: registry.reference(twoPlatforms().index.digest),
+      platforms: both,
+      images: { "linux/amd64": first!, "linux/arm64": second! },
+      push: { sources },
+      exact: true,
+    };
+    const logins = [{ address: other.host, ...login }];
+    expect((await verify(plan, {}, { ...quick, logins })).platforms).toEqual(both);
+    expect(await refusal(verify(plan, {}, quick))).toContain("doesn't let");
+    await other.stop();
+  });
+
   test("bytes that don't have the digest asked for", async () => {
     const { index } = twoPlatforms();
     registry.content.set(`/v2/app/manifests/${index.digest}`, { type: types.index, body: "{}" });
