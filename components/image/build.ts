@@ -2,7 +2,7 @@ import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { ensureBuilder } from "../builders/ensure";
-import { beforeChange } from "../hooks";
+import { beforeChange, pathsOf, refuseSecrets } from "../hooks";
 import { platformSlug, valueFor } from "../platform";
 import { scopedName } from "../scope";
 import { type Built, type Making, onceKnown } from "./built";
@@ -15,6 +15,7 @@ import {
   mapValues,
   ownRegistry,
   pullRegistries,
+  rawExport,
   relativeContext,
   relativePath,
   repositoryOf,
@@ -32,32 +33,53 @@ export function build(making: Making): Built {
   const images = plan.platforms.map((platform) =>
     platformImage(making, platform, repository, watched),
   );
-  const digests = new Map(plan.platforms.map((one, at) => [one, onceKnown(images[at]!.digest)]));
+  const { provenance, sbom } = args.attestations ?? {};
+  const attested =
+    provenance === true || sbom === true
+      ? plan.platforms.map((platform, at) => attest(making, platform, images[at]!))
+      : undefined;
+  const pushed = attested ?? images;
+  const digests = new Map(plan.platforms.map((one, at) => [one, onceKnown(pushed[at]!.digest)]));
   const sources = new Map(
     [...digests].map(([one, digest]) => [one, pulumi.interpolate`${repository}@${digest}`]),
   );
-  const plain = args.attestations?.provenance !== true;
-  const sboms =
-    args.attestations?.sbom === true
-      ? [...sources].map(([platform, source]) => sbom(making, platform, source))
-      : [];
-  const attached = sboms.map(({ digest }) => pulumi.interpolate`${repository}@${digest}`);
-  const made = [...images, ...sboms];
-  return join(making, { sources, digests, plain, attached, resources: made });
+  return join(making, {
+    sources,
+    digests,
+    plain: attested === undefined,
+    resources: [...images, ...(attested ?? [])],
+  });
 }
 
-/** The SBOM of one platform's image: the provider's own builds make none, and its other input takes none for Docker's client. */
-function sbom(making: Making, platform: string, source: pulumi.Output<string>): Buildx {
+/** Builds one platform's image again, from the cache of the first build, with the attestations that the provider can't add. */
+function attest(making: Making, platform: string, built: dockerBuild.Image): Buildx {
   const { image, name, args, id, path } = making;
+  const { provenance = false, sbom = false, sbomGenerator: generator } = args.attestations!;
   const [builder, field] = builderOf(args, platform);
-  // On another machine than the one that built the image, a builder of ours may not be there yet.
   const say = (text: string) => log.info(text, image);
-  const place = { path: path(field), preview: false, say };
-  const hook = `builder for the SBOM of ${id} (${platform})`;
-  const hooks = beforeChange(hook, async () => void (await ensureBuilder(builder, place)), false);
-  const scan = { platform, builder: builder?.name, generator: args.attestations?.sbomGenerator };
-  const own = `${name}-${platformSlug(platform)}-sbom`;
-  return buildx(making, own, { source, scan }, args.pullCredentials, hooks);
+  const hook = `preflight of the attestations of ${id} (${platform})`;
+  const hooks = beforeChange(hook, async () => {
+    const contexts = { context: args.context, ...pathsOf("namedContexts", args.namedContexts) };
+    await refuseSecrets(
+      contexts,
+      (at) =>
+        `${path(at)}: must not be secret with ${path("attestations")}, because every user of this machine can read the arguments of \`docker buildx build\`. Use a location without credentials`,
+    );
+    if (pulumi.runtime.isDryRun()) return;
+    // If another machine built the image, its builder may not exist here yet.
+    await ensureBuilder(builder, { path: path(field), preview: false, say });
+  });
+  const source = pulumi.interpolate`${repositoryOf(args)}@${onceKnown(built.digest)}`;
+  const { context, dockerfile, buildArgs, ssh, target, labels, network, addHosts, pull } = built;
+  const { cacheFrom } = built;
+  const definition = { context, dockerfile, buildArgs, ssh, target, labels, network, addHosts };
+  const build = {
+    ...{ ...definition, pull, cacheFrom, platform, builder: builder?.name },
+    output: repositoryOf(args).apply((repository) => rawExport(args, repository)),
+    attestations: { provenance, sbom, generator },
+  };
+  const own = `${name}-${platformSlug(platform)}-attested`;
+  return buildx(making, own, { source, build }, args.pullCredentials, args.secrets, hooks);
 }
 
 /** The builder of a platform, and the field that names it. */
@@ -122,8 +144,6 @@ function platformImage(
         : [],
       // Unknown as a whole where the repository is: the provider takes an export without a name for a mistake.
       exports: repository.apply((name) => [exportOf(args, name)]),
-      // The provider's own builds have no attestations; those of Docker's client, which it can start, have provenance.
-      ...(args.attestations?.provenance === true && { exec: true }),
       push: false,
       buildOnPreview: args.buildOnPreview ?? false,
     },

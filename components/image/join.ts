@@ -19,8 +19,6 @@ export interface Parts {
   readonly digests: ReadonlyMap<string, pulumi.Output<string>>;
   /** Whether each digest is the image itself: with attestations it is an index that holds the image, and the registry says which. */
   readonly plain: boolean;
-  /** Indexes of the same images with more attestations beside them. */
-  readonly attached?: readonly pulumi.Output<string>[];
   /** What is made again where the registry lost it; none where it was built elsewhere. */
   readonly resources: readonly Pick<pulumi.Resource, "urn">[];
 }
@@ -29,11 +27,8 @@ export interface Parts {
 export function join(making: Making, parts: Parts): Built {
   const { name, args, plan, id } = making;
   const repository = repositoryOf(args);
-  const { attached = [] } = parts;
-  // The index holds once what several of them hold.
-  const sources = [...parts.sources.values(), ...attached];
-  const content = [...parts.digests, ...attached.entries()];
-  const tag = pulumi.all(Object.fromEntries(content)).apply(contentTag);
+  const sources = [...parts.sources.values()];
+  const tag = pulumi.all(Object.fromEntries(parts.digests)).apply(contentTag);
   const tagged = (text: pulumi.Input<string>, key: string, of: pulumi.Output<string>[]) => {
     if (args.index !== false) {
       const { urn, ref } = indexOf(making, key, text, of, { hooks: indexHooks(making, key) });
