@@ -2,8 +2,10 @@ import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { ensureBuilder } from "../builders/ensure";
-import { beforeChange, pathsOf, refuseSecrets } from "../hooks";
+import { beforeChange, hooksSupported, pathsOf, refuseSecrets } from "../hooks";
 import { platformSlug, valueFor } from "../platform";
+import { refuse } from "../refuse";
+import { helperProblem } from "../registry/providerLogins";
 import { scopedName } from "../scope";
 import { type Built, type Making, onceKnown } from "./built";
 import { type Buildx, buildx } from "./buildx";
@@ -30,8 +32,12 @@ export function build(making: Making): Built {
   const { args, plan } = making;
   const repository = repositoryOf(args);
   const watched = watchSources(making);
+  // Unknown as a whole if the repository is: the provider rejects an export without a name.
+  const exports = pulumi
+    .all([repository, readable(making)])
+    .apply(([known]) => [exportOf(args, known)]);
   const images = plan.platforms.map((platform) =>
-    platformImage(making, platform, repository, watched),
+    platformImage(making, platform, exports, watched),
   );
   const { provenance, sbom } = args.attestations ?? {};
   const attested =
@@ -88,15 +94,23 @@ function builderOf(args: ImageArgs, platform: string): [BuilderArgs | undefined,
   return own === undefined ? [args.builder, "builder"] : [own, `builders["${platform}"]`];
 }
 
+/** Fails if the provider could not read Docker's logins, which it would report without a fix. */
+async function readable({ name, path }: Making): Promise<void> {
+  // In unit tests with mocks, no provider runs.
+  const what = hooksSupported() ? await helperProblem() : undefined;
+  const fix = `replace credsStore with credHelpers for single registries in Docker's config.json, or set DOCKER_AUTH_CONFIG='{"auths":{}}' to do without its logins in builds`;
+  if (what !== undefined) refuse(name, [{ path: path("registry"), what, fix }]);
+}
+
 function platformImage(
   making: Making,
   platform: string,
-  repository: pulumi.Output<string>,
+  exports: pulumi.Output<dockerBuild.types.input.ExportArgs[]>,
   watched: Watched,
 ): dockerBuild.Image {
   const { image, name, args, parent, path } = making;
   const [builder, field] = builderOf(args, platform);
-  const cacheRef = pulumi.interpolate`${repository}:${cacheTag(scopedName(name, parent), pulumi.getStack(), platform)}`;
+  const cacheRef = pulumi.interpolate`${repositoryOf(args)}:${cacheTag(scopedName(name, parent), pulumi.getStack(), platform)}`;
   const cached = args.cache?.enabled ?? true;
   const epoch = args.reproducible?.epoch;
   return new dockerBuild.Image(
@@ -142,8 +156,7 @@ function platformImage(
             },
           ]
         : [],
-      // Unknown as a whole where the repository is: the provider takes an export without a name for a mistake.
-      exports: repository.apply((name) => [exportOf(args, name)]),
+      exports,
       push: false,
       buildOnPreview: args.buildOnPreview ?? false,
     },

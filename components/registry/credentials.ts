@@ -16,7 +16,7 @@ export interface Access {
 }
 
 /** A login that Docker has stored. It contains a password or one of the tokens. */
-interface StoredLogin extends Access {
+export interface StoredLogin extends Access {
   /** A token of `docker login` that a token server exchanges for others. */
   readonly identityToken?: string;
   /** A token that is sent to the registry as it is. */
@@ -125,7 +125,7 @@ export function loginIn(entry: unknown): StoredLogin | undefined {
 }
 
 /** What a helper answers to a question; `failure` says in words why it doesn't. */
-export async function askHelper(
+async function askHelper(
   helper: string,
   server: string,
 ): Promise<{ readonly login?: StoredLogin; readonly failure?: string }> {
@@ -141,7 +141,7 @@ export async function askHelper(
 }
 
 /** Runs a credential helper (https://github.com/docker/docker-credential-helpers). */
-async function runHelper(
+export async function runHelper(
   helper: string,
   action: "get" | "list",
   input = "",

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { attempt, parseObject, slurp } from "./attempt";
-import { dockerFolder, type DockerLogins, dockerLogins } from "./credentials";
+import { dockerFolder, dockerLogins, type StoredLogin } from "./credentials";
 import { credentialsKey, registryIn } from "./reference";
 import { Refusal } from "../errors";
 
@@ -57,7 +57,7 @@ export function useLogins(
     ]),
   );
   const docker = dockerLogins();
-  const answers = (stored: DockerLogins["file"]) =>
+  const answers = (stored: Iterable<readonly [string, StoredLogin]>) =>
     needed(
       [...stored].flatMap(([key, { username = "<token>", password, identityToken }]) => {
         const secret = identityToken ?? password;
@@ -65,12 +65,12 @@ export function useLogins(
       }),
     );
   const environment = answers(docker.environment);
-  const stored = docker.credsStore ? {} : answers(docker.file);
+  const stored = answers([...docker.file].filter(([key]) => !docker.helperOf(key)));
   const helpers = (servers: object) =>
     Object.fromEntries(Object.keys(servers).map((server) => [server, "multiarch"]));
   const credHelpers = {
-    ...helpers(stored),
     ...needed(Object.entries(docker.credHelpers)),
+    ...helpers(stored),
     ...helpers(environment),
     ...helpers(given),
   };
