@@ -202,10 +202,14 @@ function refusePublished({ args, path }: Making): Promise<void> {
 /** Docker's client reads more forms of stored logins than the provider. */
 async function checkLogin({ image, args, path }: Making): Promise<void> {
   const { address, username } = args.registry ?? {};
-  if (username !== undefined || (pulumi.runtime.isDryRun() && typeof address !== "string")) return;
-  const problem = await loginProblem(await settled(pulumi.output(address!)));
+  if (pulumi.runtime.isDryRun() && typeof address !== "string") return;
+  const registry = await settled(pulumi.output(address!));
+  const given = username !== undefined;
+  const problem = await loginProblem(registry, given);
   if (problem === undefined) return;
-  const fix = `Set ${path("registry.username")} and ${path("registry.password")}`;
+  const fix = given
+    ? `Remove ${registry} from DOCKER_AUTH_CONFIG`
+    : `Set ${path("registry.username")} and ${path("registry.password")}`;
   const text = `${path("registry")}: ${problem.what}. ${fix}`;
   if (problem.certain) throw new Error(text);
   await log.warn(text, image);

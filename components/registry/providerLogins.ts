@@ -5,7 +5,7 @@ import { credentialsKey } from "./reference";
 /** A login that the docker-build provider can't use although Docker's client can, or the lack of one. */
 export interface LoginProblem {
   readonly what: string;
-  /** Docker's client can't log in either, so the build only works if the registry requires no login. */
+  /** Whether a push fails for certain. Otherwise it works if the registry needs no login, or accepts the other one. */
   readonly certain: boolean;
 }
 
@@ -22,9 +22,23 @@ export async function helperProblem(): Promise<string | undefined> {
     : `the docker-build provider can't list the logins of Docker's credsStore "${credsStore}": ${failure}`;
 }
 
-/** Why the docker-build provider, which only uses names with passwords, pushes without the login that Docker stored for a registry. */
-export async function loginProblem(registry: string): Promise<LoginProblem | undefined> {
+/**
+ * Why the docker-build provider would push without the login that it should use.
+ *
+ * @param given whether that is one from the arguments, not one that Docker stored
+ */
+export async function loginProblem(
+  registry: string,
+  given: boolean,
+): Promise<LoginProblem | undefined> {
   const key = credentialsKey(registry);
+  const { environment, credHelpers, credsStore } = dockerLogins();
+  if (given && environment.has(key))
+    return {
+      what: `the docker-build provider uses the login for ${registry} in DOCKER_AUTH_CONFIG, not the credentials given`,
+      certain: false,
+    };
+  if (given) return undefined;
   const { source, password, identityToken, registryToken } = await credentialsFor(registry, {});
   const login = `Docker's stored login for ${registry}`;
   const cannot = "which the docker-build provider can't use";
@@ -35,7 +49,6 @@ export async function loginProblem(registry: string): Promise<LoginProblem | und
     return source === "no credentials"
       ? undefined
       : { what: `${registry}: ${source}`, certain: false };
-  const { environment, credHelpers, credsStore } = dockerLogins();
   if (!credsStore || environment.has(key) || key in credHelpers) return undefined;
   const { ok, stdout } = await runHelper(credsStore, "list");
   const listed = Object.keys(parseObject(stdout) ?? {}).map(keyOf);

@@ -206,6 +206,12 @@ it("of the forms in which Docker stores logins, those that the provider reads bu
       [{ credsStore: "getting" }, { DOCKER_AUTH_CONFIG: variable }],
     ] as [object, Record<string, string>?][])
       await app.project.up(options(config, env));
+    withGiven(app);
+    const both = options({}, { ...given(second).env, DOCKER_AUTH_CONFIG: variable });
+    expect((await app.project.preview(both)).output).toContain(
+      `image.registry: the docker-build provider uses the login for ${address} in DOCKER_AUTH_CONFIG, not the credentials given. Remove ${address} from DOCKER_AUTH_CONFIG`,
+    );
+    app.set(settings);
     // A registry that needs no login, with a helper that is not installed.
     app.front.intercept(undefined);
     await app.project.up(

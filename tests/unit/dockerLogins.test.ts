@@ -86,7 +86,11 @@ const forms: [form: string, expected: object, config: unknown, variable?: unknow
     { ...at({ auth }), credHelpers: { "registry.test": "" }, credsStore: "empty" },
   ],
   ["a helper with an identity token", { identityToken: "T" }, { credsStore: "token" }],
-  ["a helper that knows no login", { source: "no credentials" }, { credsStore: "empty", ...at(other) }],
+  [
+    "a helper that knows no login",
+    { source: "no credentials" },
+    { credsStore: "empty", ...at(other) },
+  ],
   [
     "a helper that is not installed",
     {
@@ -186,7 +190,7 @@ it.each<[form: string, problem: RegExp | undefined, config: unknown, variable?: 
   "what the docker-build provider can't read is known: %s",
   async (_, problem, config, ...[variable]) => {
     configure(config, variable);
-    const found = await loginProblem("registry.test");
+    const found = await loginProblem("registry.test", false);
     if (problem === undefined) expect(found).toBeUndefined();
     else expect(found!.what).toMatch(problem);
   },
@@ -206,4 +210,10 @@ it("a credsStore that can't list its logins stops the docker-build provider, unl
     configure(config);
     expect(await helperProblem()).toBeUndefined();
   }
+});
+
+it("DOCKER_AUTH_CONFIG takes precedence over the credentials given in the docker-build provider, which is known", async () => {
+  configure({}, at({ auth }));
+  expect((await loginProblem("registry.test", true))!.what).toContain("DOCKER_AUTH_CONFIG");
+  expect(await loginProblem("quay.io", true)).toBeUndefined();
 });
