@@ -2,8 +2,10 @@ import * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import type { BuilderArgs } from "../builders/builderArgs";
 import { ensureBuilder } from "../builders/ensure";
-import { beforeChange } from "../hooks";
+import { beforeChange, hooksSupported, pathsOf, refuseSecrets } from "../hooks";
 import { platformSlug, valueFor } from "../platform";
+import { refuse } from "../refuse";
+import { helperProblem } from "../registry/providerLogins";
 import { scopedName } from "../scope";
 import { type Built, type Making, onceKnown } from "./built";
 import { type Buildx, buildx } from "./buildx";
@@ -15,6 +17,7 @@ import {
   mapValues,
   ownRegistry,
   pullRegistries,
+  rawExport,
   relativeContext,
   relativePath,
   repositoryOf,
@@ -29,35 +32,60 @@ export function build(making: Making): Built {
   const { args, plan } = making;
   const repository = repositoryOf(args);
   const watched = watchSources(making);
+  // Unknown as a whole if the repository is: the provider rejects an export without a name.
+  const exports = pulumi
+    .all([repository, readable(making)])
+    .apply(([known]) => [exportOf(args, known)]);
   const images = plan.platforms.map((platform) =>
-    platformImage(making, platform, repository, watched),
+    platformImage(making, platform, exports, watched),
   );
-  const digests = new Map(plan.platforms.map((one, at) => [one, onceKnown(images[at]!.digest)]));
+  const { provenance, sbom } = args.attestations ?? {};
+  const attested =
+    provenance === true || sbom === true
+      ? plan.platforms.map((platform, at) => attest(making, platform, images[at]!))
+      : undefined;
+  const pushed = attested ?? images;
+  const digests = new Map(plan.platforms.map((one, at) => [one, onceKnown(pushed[at]!.digest)]));
   const sources = new Map(
     [...digests].map(([one, digest]) => [one, pulumi.interpolate`${repository}@${digest}`]),
   );
-  const plain = args.attestations?.provenance !== true;
-  const sboms =
-    args.attestations?.sbom === true
-      ? [...sources].map(([platform, source]) => sbom(making, platform, source))
-      : [];
-  const attached = sboms.map(({ digest }) => pulumi.interpolate`${repository}@${digest}`);
-  const made = [...images, ...sboms];
-  return join(making, { sources, digests, plain, attached, resources: made });
+  return join(making, {
+    sources,
+    digests,
+    plain: attested === undefined,
+    resources: [...images, ...(attested ?? [])],
+  });
 }
 
-/** The SBOM of one platform's image: the provider's own builds make none, and its other input takes none for Docker's client. */
-function sbom(making: Making, platform: string, source: pulumi.Output<string>): Buildx {
+/** Builds one platform's image again, from the cache of the first build, with the attestations that the provider can't add. */
+function attest(making: Making, platform: string, built: dockerBuild.Image): Buildx {
   const { image, name, args, id, path } = making;
+  const { provenance = false, sbom = false, sbomGenerator: generator } = args.attestations!;
   const [builder, field] = builderOf(args, platform);
-  // On another machine than the one that built the image, a builder of ours may not be there yet.
   const say = (text: string) => log.info(text, image);
-  const place = { path: path(field), preview: false, say };
-  const hook = `builder for the SBOM of ${id} (${platform})`;
-  const hooks = beforeChange(hook, async () => void (await ensureBuilder(builder, place)), false);
-  const scan = { platform, builder: builder?.name, generator: args.attestations?.sbomGenerator };
-  const own = `${name}-${platformSlug(platform)}-sbom`;
-  return buildx(making, own, { source, scan }, args.pullCredentials, { hooks });
+  const hook = `preflight of the attestations of ${id} (${platform})`;
+  const hooks = beforeChange(hook, async () => {
+    const contexts = { context: args.context, ...pathsOf("namedContexts", args.namedContexts) };
+    await refuseSecrets(
+      contexts,
+      (at) =>
+        `${path(at)}: must not be secret with ${path("attestations")}, because every user of this machine can read the arguments of \`docker buildx build\`. Use a location without credentials`,
+    );
+    if (pulumi.runtime.isDryRun()) return;
+    // If another machine built the image, its builder may not exist here yet.
+    await ensureBuilder(builder, { path: path(field), preview: false, say });
+  });
+  const source = pulumi.interpolate`${repositoryOf(args)}@${onceKnown(built.digest)}`;
+  const { context, dockerfile, buildArgs, ssh, target, labels, network, addHosts, pull } = built;
+  const { cacheFrom } = built;
+  const definition = { context, dockerfile, buildArgs, ssh, target, labels, network, addHosts };
+  const build = {
+    ...{ ...definition, pull, cacheFrom, platform, builder: builder?.name },
+    output: repositoryOf(args).apply((repository) => rawExport(args, repository)),
+    attestations: { provenance, sbom, generator },
+  };
+  const own = `${name}-${platformSlug(platform)}-attested`;
+  return buildx(making, own, { source, build }, args.pullCredentials, { hooks }, args.secrets);
 }
 
 /** The builder of a platform, and the field that names it. */
@@ -66,15 +94,23 @@ function builderOf(args: ImageArgs, platform: string): [BuilderArgs | undefined,
   return own === undefined ? [args.builder, "builder"] : [own, `builders["${platform}"]`];
 }
 
+/** Fails if the provider could not read Docker's logins, which it would report without a fix. */
+async function readable({ name, path }: Making): Promise<void> {
+  // In unit tests with mocks, no provider runs.
+  const what = hooksSupported() ? await helperProblem() : undefined;
+  const fix = `replace credsStore with credHelpers for single registries in Docker's config.json, or set DOCKER_AUTH_CONFIG='{"auths":{}}' to do without its logins in builds`;
+  if (what !== undefined) refuse(name, [{ path: path("registry"), what, fix }]);
+}
+
 function platformImage(
   making: Making,
   platform: string,
-  repository: pulumi.Output<string>,
+  exports: pulumi.Output<dockerBuild.types.input.ExportArgs[]>,
   watched: Watched,
 ): dockerBuild.Image {
   const { image, name, args, parent, path } = making;
   const [builder, field] = builderOf(args, platform);
-  const cacheRef = pulumi.interpolate`${repository}:${cacheTag(scopedName(name, parent), pulumi.getStack(), platform)}`;
+  const cacheRef = pulumi.interpolate`${repositoryOf(args)}:${cacheTag(scopedName(name, parent), pulumi.getStack(), platform)}`;
   const cached = args.cache?.enabled ?? true;
   const epoch = args.reproducible?.epoch;
   return new dockerBuild.Image(
@@ -120,10 +156,7 @@ function platformImage(
             },
           ]
         : [],
-      // Unknown as a whole where the repository is: the provider takes an export without a name for a mistake.
-      exports: repository.apply((name) => [exportOf(args, name)]),
-      // The provider's own builds have no attestations; those of Docker's client, which it can start, have provenance.
-      ...(args.attestations?.provenance === true && { exec: true }),
+      exports,
       push: false,
       buildOnPreview: args.buildOnPreview ?? false,
     },

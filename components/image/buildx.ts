@@ -1,26 +1,50 @@
+import type * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import { nodeCommand } from "../nodeProgram";
 import { type Making, onceKnown } from "./built";
 import type { RegistryAccess } from "./inputs";
 
-/** What is made of which image. One of `target` and `scan` is given. */
+/** What Docker's client does with an image. Either `target` or `build` is set. */
 export interface BuildxArgs {
   /** `repository@sha256:…` of an index or an image. */
   readonly source: pulumi.Input<string>;
   /** `repository:tag`, for a copy. */
   readonly target?: pulumi.Input<string>;
-  /** For an SBOM. */
-  readonly scan?: {
-    readonly platform: string;
-    /** The builder's name, where it isn't the selected one. */
-    readonly builder?: string;
-    /** The scanner's image, where it isn't BuildKit's own. */
+  /** The build that `source` is the result of, to repeat it with attestations. */
+  readonly build?: AttestedBuild;
+}
+
+/** A build as the docker-build provider records it, and what to add to it. */
+export type AttestedBuild = Pick<
+  dockerBuild.Image,
+  | "context"
+  | "dockerfile"
+  | "buildArgs"
+  | "ssh"
+  | "target"
+  | "labels"
+  | "network"
+  | "addHosts"
+  | "pull"
+  | "cacheFrom"
+> & {
+  readonly platform: string;
+  /** The name of the builder. @default the selected one */
+  readonly builder?: string;
+  /** The value of `--output`. */
+  readonly output: pulumi.Input<string>;
+  readonly attestations: {
+    readonly provenance: boolean;
+    readonly sbom: boolean;
+    /** The image of the scanner. @default BuildKit's own */
     readonly generator?: pulumi.Input<string>;
   };
-}
+};
 
 /** What the program is given: whose image it is, and what stands before the user's fields (`image.`, or nothing), for messages. */
 export type BuildxSettings = pulumi.Unwrap<BuildxArgs> & {
+  /** The IDs of the build's secrets, in the order of their variables. */
+  readonly secrets: readonly string[];
   readonly name: string;
   readonly path: string;
 };
@@ -28,19 +52,23 @@ export type BuildxSettings = pulumi.Unwrap<BuildxArgs> & {
 /** Credentials for a registry, where there are any. */
 export type Login = RegistryAccess & { readonly address: pulumi.Input<string> };
 
+/** The environment variable of a build's secret, by its place in the list of IDs. */
+export const secretVariable = (index: number): string => `MULTIARCH_SECRET_${index}`;
+
 /** What was made. */
 export interface Buildx {
   readonly urn: pulumi.Output<pulumi.URN>;
-  /** `sha256:…` of the index that holds the SBOM; unknown in a preview where it will be made. */
+  /** `sha256:…` of the index that contains the image and its attestations; unknown in a preview if the command will run. */
   readonly digest: pulumi.Output<string>;
 }
 
 /**
- * What Docker's client makes of an image in a registry. A copy of it or of a whole index, byte for byte and so with the same digest,
- * under a tag that keeps it. Or its SBOM, in an index beside the same image. It runs again when any of that changes, with the
- * credentials of that run. Nothing is deleted with it: what was released may still run.
+ * Runs Docker's client: copies an image or an index under a tag, with the same digest, or builds an image again with attestations. It
+ * runs again when its image, target or attestations change, with the credentials of that run. Deleting it deletes no image, because
+ * a release may still run.
  *
- * @param others credentials for other registries than the image's own; the last one for a registry counts, and one without a name is none
+ * @param others credentials for other registries; the last one for a registry counts, and one without a username is ignored
+ * @param secrets of the build, by ID. Each is a variable of its own: Linux limits a variable to 128 KiB
  */
 export function buildx(
   { image, args, access, id, path }: Making,
@@ -48,10 +76,13 @@ export function buildx(
   what: BuildxArgs,
   others: readonly Login[] = [],
   opts: pulumi.CustomResourceOptions = {},
+  secrets: Readonly<Record<string, pulumi.Input<string>>> = {},
 ): Buildx {
   const { username, password } = access;
   const own = { address: args.registry!.address!, username, password };
-  const settings = { ...what, name: id, path: path("") };
+  const ids = Object.keys(secrets).sort();
+  const settings = { ...what, secrets: ids, name: id, path: path("") };
+  const values = ids.map((at, index) => [secretVariable(index), pulumi.secret(secrets[at]!)]);
   const { urn, stdout } = nodeCommand(
     name,
     "image/buildxProgram",
@@ -60,8 +91,9 @@ export function buildx(
       environment: {
         MULTIARCH_BUILDX: pulumi.jsonStringify(settings),
         MULTIARCH_LOGINS: pulumi.secret(pulumi.jsonStringify([...others, own])),
+        ...(Object.fromEntries(values) as Record<string, pulumi.Output<string>>),
       },
-      triggers: [what.source, what.target ?? what.scan?.generator ?? ""],
+      triggers: [what.source, what.target ?? pulumi.jsonStringify(what.build?.attestations)],
     },
     { parent: image, ...opts },
   );

@@ -39,6 +39,15 @@ export function parseGitContext(location: string): GitContext | undefined {
   return { remote, ref: ref || "HEAD" };
 }
 
+/** Whether an address may contain a password or a token. The query of an archive often signs it. */
+export function mayContainCredentials(location: string): boolean {
+  if (!isRemoteContext(location)) return false;
+  const isArchive = parseGitContext(location) === undefined;
+  return (
+    /^(https?:\/\/|\w+:\/\/[^/@]*:)[^/]*@/.test(location) || (isArchive && /\?/.test(location))
+  );
+}
+
 /** The address without credentials, for messages. */
 export function withoutCredentials(text: string): string {
   return text

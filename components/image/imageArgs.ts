@@ -106,16 +106,19 @@ export interface TarballArgs {
   format?: TarballFormat;
 }
 
-/** Statements about the build that lie beside the image in its index. */
+/**
+ * Statements about the build beside the image in its index. `docker buildx build` adds them in a second build of each platform, from
+ * the cache of the first.
+ */
 export interface AttestationsArgs {
   /**
-   * How it was built, as BuildKit's provenance of mode `min` (https://docs.docker.com/build/metadata/attestations/slsa-provenance/).
+   * How the image was built, as BuildKit's provenance of mode `min`: base images, but no build arguments (https://docs.docker.com/build/metadata/attestations/slsa-provenance/).
    * @default false
    */
   provenance?: boolean;
   /**
-   * What each platform's image holds, as an SBOM in the form of SPDX (https://docs.docker.com/build/metadata/attestations/sbom/): once
-   * the image is built, BuildKit scans its files, and those of no other stage. Not together with `reproducible`.
+   * The packages in each platform's image, as an SBOM in the SPDX format (https://docs.docker.com/build/metadata/attestations/sbom/).
+   * BuildKit scans the files of the image, not those of other stages.
    * @default false
    */
   sbom?: boolean;

@@ -135,13 +135,13 @@ function checkSource(check: Checker, args: Fields, at: At): void {
         `add one, or name it with ${at("dockerfile")} or ${at("dockerfileInline")}`,
       );
     }
-    // The buildx 0.35 in the provider sends the folder's name as a gRPC header. Newer versions encode it.
+    // Embedded buildx 0.35 sends the folder's name (of its lexical absolute path) in a gRPC header. `docker buildx` 0.38 encodes it.
     const folder = basename(resolve(args.context));
     if (/[^ -~]/.test(folder))
       check.add(
         at("context"),
-        `the name of the folder ${show(folder)} contains characters that are not ASCII, which the docker-build provider can't send to BuildKit`,
-        `rename the folder, or use a link with another name: ln -s ${shellWord(folder)} app`,
+        `the folder name ${show(folder)} contains characters that are not ASCII, which the buildx in the docker-build provider can't send to BuildKit`,
+        `rename the folder, or run \`ln -s ${shellWord(args.context)} app\` in the folder of the program and set ${at("context")} to "./app"`,
       );
   }
   if (check.textMap(args.namedContexts, at("namedContexts"), `{ name: "./folder" }`)) {

@@ -169,28 +169,30 @@ export function recordedArgs(args: ImageArgs, plan: Plan): pulumi.Inputs {
 
 /** Pushed by digest, without a tag: the index's tag is what keeps it. */
 export function exportOf(args: ImageArgs, repository: string): dockerBuild.types.input.ExportArgs {
-  const compression = args.compression ?? Compression.Gzip;
-  const provenance = args.attestations?.provenance === true;
-  // What the typed export knows nothing of, or takes for no change.
-  const more = [
+  if (moreOf(args).length > 0) return { raw: rawExport(args, repository) };
+  return {
+    image: {
+      names: [repository],
+      push: true,
+      pushByDigest: true,
+      nameCanonical: true,
+      ociMediaTypes: true,
+    },
+  };
+}
+
+/** The same for `docker buildx build --output`. */
+export function rawExport(args: ImageArgs, repository: string): string {
+  const common = ["push=true", "push-by-digest=true", "name-canonical=true", "oci-mediatypes=true"];
+  return ["type=image", `name=${repository}`, ...common, ...moreOf(args)].join(",");
+}
+
+/** What the provider's typed export doesn't support, or doesn't detect as a change. */
+function moreOf({ compression = Compression.Gzip, reproducible }: ImageArgs): string[] {
+  return [
     ...(compression === Compression.Gzip
       ? []
       : [`compression=${compression}`, "force-compression=true"]),
-    ...(args.reproducible === undefined ? [] : ["rewrite-timestamp=true"]),
+    ...(reproducible === undefined ? [] : ["rewrite-timestamp=true"]),
   ];
-  if (more.length === 0 && !provenance) {
-    return {
-      image: {
-        names: [repository],
-        push: true,
-        pushByDigest: true,
-        nameCanonical: true,
-        ociMediaTypes: true,
-      },
-    };
-  }
-  // The provider sees no change in how it builds, and so none where provenance is switched on or off: another text is one.
-  if (more.length > 0 && provenance) more.push("unpack=false"); // as by default
-  const common = ["push=true", "push-by-digest=true", "name-canonical=true", "oci-mediatypes=true"];
-  return { raw: ["type=image", `name=${repository}`, ...common, ...more].join(",") };
 }

@@ -11,8 +11,6 @@ export interface Parts {
   readonly digests: ReadonlyMap<string, pulumi.Output<string>>;
   /** Whether each digest is the image itself: with attestations it is an index that holds the image, and the registry says which. */
   readonly plain: boolean;
-  /** Indexes of the same images with more attestations beside them. */
-  readonly attached?: readonly pulumi.Output<string>[];
   /** Credentials for the registries of the sources. */
   readonly logins?: readonly Login[];
   /** The resources that build the images. */
@@ -21,16 +19,15 @@ export interface Parts {
 
 /** One index of the platform images under a tag made of its content. Without an index: the one image, as it is. */
 export function join(making: Making, parts: Parts): Built {
-  const { digests, attached = [], resources } = parts;
-  // The index holds once what several of them hold.
-  const sources = [...parts.sources.values(), ...attached];
-  const content = Object.fromEntries([...digests, ...attached.entries()]);
+  const { digests, logins, resources } = parts;
+  const sources = [...parts.sources.values()];
+  const content = Object.fromEntries(digests);
   const index = making.args.index ?? true;
   return publish(making, {
     ...(index ? {} : { reference: sources[0] }),
     push: { sources, tag: pulumi.all(content).apply(contentTag), index },
     digests,
-    logins: parts.logins,
+    logins,
     resources,
     ...(parts.plain && { refs: parts.sources }),
   });

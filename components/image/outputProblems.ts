@@ -2,6 +2,7 @@ import { type At, type Checker, type Fields, isFields } from "../check";
 import { show } from "../errors";
 import { normalisePlatform } from "../platform";
 import { parseReference, type Reference, tagPattern } from "../registry/reference";
+import { mayContainCredentials } from "./gitContexts";
 import { CacheMode, TarballFormat, VerifyDepth } from "./imageArgs";
 
 /** What is wrong with where the image goes and how it is verified, in so far as it can be told without the plan. */
@@ -44,13 +45,7 @@ function checkAttestations(check: Checker, args: Fields, at: At): void {
     if (check.flag(given[field], path) && given[field] && args.index === false)
       check.add(path, `lies in an index, and ${at("index")} is false`, "remove one of them");
   }
-  // BuildKit notes the time on each rewritten layer, and loses the note when it reads the image for the scan.
-  if (given.sbom === true && args.reproducible !== undefined)
-    check.add(
-      at("attestations.sbom"),
-      `is given next to ${at("reproducible")}, and BuildKit can't scan such an image without changing its digest`,
-      "remove one of them",
-    );
+  if (given.provenance === true || given.sbom === true) checkContexts(check, args, at);
   if (given.sbomGenerator !== undefined && given.sbom !== true)
     check.add(
       generator,
@@ -60,6 +55,19 @@ function checkAttestations(check: Checker, args: Fields, at: At): void {
   const example = `"ghcr.io/team/scanner:1"`;
   if (check.text(given.sbomGenerator, generator, example))
     checkReference(check, given.sbomGenerator, generator, example);
+}
+
+/** Docker's client builds with attestations, and everyone can read the arguments of a process. */
+function checkContexts(check: Checker, { context, namedContexts }: Fields, at: At): void {
+  const named = isFields(namedContexts) ? Object.entries(namedContexts) : [];
+  const contexts = named.map(([name, location]) => [`namedContexts.${name}`, location] as const);
+  for (const [field, location] of [["context", context] as const, ...contexts])
+    if (typeof location === "string" && mayContainCredentials(location))
+      check.add(
+        at(field),
+        `can't contain credentials with ${at("attestations")}, because they would be visible in the arguments of \`docker buildx build\``,
+        `remove them from the address. For Git, set ${at("secrets.GIT_AUTH_TOKEN")}`,
+      );
 }
 
 /** The reference that a text is, or a complaint. */

@@ -9,6 +9,7 @@ import { ensureBuilder, type EnsurePlace } from "../builders/ensure";
 import { type BuilderFacts, isNative, manner, withoutBuilder } from "../builders/facts";
 import { failedStep, isStepFailure, ranSteps } from "../builders/history";
 import { shellWord } from "../quote";
+import { loginProblem } from "../registry/providerLogins";
 import { isMissing } from "../verification/presence";
 import type { Making } from "./built";
 import { type ErrorPlace, explain, withoutRecord } from "./explain";
@@ -31,6 +32,7 @@ export function buildHooks(
   const before = beforeChange(`preflight of ${id} (${platform})`, async (hook) => {
     const inputs = hook.newInputs;
     await refusePublished(making);
+    await checkLogin(making);
     const place: EnsurePlace = {
       path: builderPath,
       preview: pulumi.runtime.isDryRun(),
@@ -223,6 +225,22 @@ function refusePublished({ args, path }: Making): Promise<void> {
     const id = field.split(".").at(-1)!;
     return `${path(field)}: is secret, and stands in the image for everybody who pulls it; pass it as ${path(`secrets.${id}`)} and read it with \`RUN --mount=type=secret,id=${id}\``;
   });
+}
+
+/** Docker's client reads more forms of stored logins than the provider. */
+async function checkLogin({ image, args, path }: Making): Promise<void> {
+  const { address, username } = args.registry ?? {};
+  if (pulumi.runtime.isDryRun() && typeof address !== "string") return;
+  const registry = await settled(pulumi.output(address!));
+  const given = username !== undefined;
+  const problem = await loginProblem(registry, given);
+  if (problem === undefined) return;
+  const fix = given
+    ? `Remove ${registry} from DOCKER_AUTH_CONFIG`
+    : `Set ${path("registry.username")} and ${path("registry.password")}`;
+  const text = `${path("registry")}: ${problem.what}. ${fix}`;
+  if (problem.certain) throw new Error(text);
+  await log.warn(text, image);
 }
 
 function explained(

@@ -9,7 +9,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { attempt, parseObject } from "./attempt";
 import { BlobStream } from "./blob";
 import { type Ask, Connection, codeOf, isFinal, isLoopback, unreachable } from "./connection";
-import { type Access, basic, type Credentials, credentialsFor, denial } from "./credentials";
+import {
+  type Access,
+  authorizationOf,
+  basic,
+  type Credentials,
+  credentialsFor,
+  denial,
+} from "./credentials";
 import { digestPattern, parseReference, registryHost } from "./reference";
 import { Refusal } from "../errors";
 
@@ -133,7 +140,7 @@ export class Registry {
 
   /** Whether what the reference names is there: one question, with the credentials at once. */
   async ask(): Promise<"present" | "missing" | "unknown"> {
-    this.authorization = basic(await this.#credentials());
+    this.authorization = authorizationOf(await this.#credentials());
     const question = { method: "HEAD", until: this.#until };
     const { status } = await this.#reach(`manifests/${this.target}`, question);
     return status === 200 ? "present" : status === 404 ? "missing" : "unknown";
@@ -208,8 +215,9 @@ export class Registry {
     if (answer.status !== 401 || answer.url.origin !== url.origin) return answer;
     const challenge = answer.headers["www-authenticate"] ?? "";
     const [, bearer] = /(?:^|,)\s*bearer\s+(.*)/i.exec(challenge) ?? [];
-    if (bearer) {
-      const given = await this.#token(bearer, await this.#credentials(), question.until);
+    const credentials = await this.#credentials();
+    if (bearer && !credentials.registryToken) {
+      const given = await this.#token(bearer, credentials, question.until);
       const { token, access_token = token } = parseObject(given.body) ?? {};
       // A token service that is down is worth another try; whatever else it says is a no.
       if (!access_token)
@@ -219,8 +227,8 @@ export class Registry {
           `${given.url.host} sent a token that is not valid: it must be a string of at most 32 KiB without spaces. Try again later`,
         );
       this.authorization = `Bearer ${access_token}`;
-    } else if (/(?:^|,)\s*basic\b/i.test(challenge))
-      this.authorization = basic(await this.#credentials());
+    } else if (bearer || /(?:^|,)\s*basic\b/i.test(challenge))
+      this.authorization = authorizationOf(credentials);
     return this.authorization === used ? answer : this.#send(url, question, this.authorization);
   }
 

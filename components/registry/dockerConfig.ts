@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { attempt, parseObject, slurp } from "./attempt";
-import { dockerFolder, hostIn, storedIn } from "./credentials";
+import { dockerFolder, dockerLogins, type StoredLogin } from "./credentials";
 import { credentialsKey, registryIn } from "./reference";
 import { Refusal } from "../errors";
 
@@ -34,41 +34,60 @@ export interface DockerSettings {
 }
 
 /**
- * Has Docker's client use these credentials, else those that `docker login` stored, for the registries of these references and no
- * others. Its settings are in a folder of our own, which contains the names of contexts and credential helpers: no credential,
+ * Has Docker's client use these credentials, else those that Docker stored, for the registries of these references and no others.
+ * Its settings are in a folder of our own, which contains the names of contexts and credential helpers: no password, identity token,
  * proxy or header is in a file or an argument. The folder is removed when this process ends, even if it is killed.
+ *
+ * @param references without them, the credentials serve every registry
  */
-export function useLogins(logins: readonly Login[], references: readonly string[]): DockerSettings {
+export function useLogins(
+  logins: readonly Login[],
+  references?: readonly string[],
+): DockerSettings {
   const own = resolve(dockerFolder());
   const { folder, close } = helperFolder();
   for (const name of ["cli-plugins", "contexts"]) symlinkSync(join(own, name), join(folder, name));
-  const keys = references.map((reference) => credentialsKey(registryIn(reference) ?? reference));
-  const needed = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> =>
-    Object.fromEntries(entries.filter(([key]) => keys.includes(key)));
+  const keys = references?.map((reference) => credentialsKey(registryIn(reference) ?? reference));
+  const needed = <T>(entries: Iterable<readonly [string, T]>): Record<string, T> =>
+    Object.fromEntries([...entries].filter(([key]) => keys?.includes(key) ?? true));
   const given = needed(
     logins.map(({ address, username, password }) => [
       credentialsKey(registryIn(`${address}/any`) ?? address),
       { Username: username, Secret: password },
     ]),
   );
-  const config = parseObject(slurp(join(own, "config.json"))) ?? {};
-  const { credsStore, currentContext, cliPluginsExtraDirs } = config;
-  const stored = needed(
-    Object.entries(Object(config.auths) as Record<string, unknown>).flatMap(([server, entry]) => {
-      const { username = "<token>", password, identityToken } = storedIn(entry) ?? {};
-      const secret = identityToken ?? password;
-      const key = credentialsKey(hostIn(server));
-      return secret ? [[key, { Username: username, Secret: secret }] as const] : [];
-    }),
-  );
+  const docker = dockerLogins();
+  const answers = (stored: Iterable<readonly [string, StoredLogin]>) =>
+    needed(
+      [...stored].flatMap(([key, { username = "<token>", password, identityToken }]) => {
+        const secret = identityToken ?? password;
+        return secret ? [[key, { Username: username, Secret: secret }] as const] : [];
+      }),
+    );
+  const environment = answers(docker.environment);
+  const stored = answers([...docker.file].filter(([key]) => !docker.helperOf(key)));
   const helpers = (servers: object) =>
     Object.fromEntries(Object.keys(servers).map((server) => [server, "multiarch"]));
-  const users = needed(Object.entries(Object(config.credHelpers) as object));
-  // A helper that the user has comes before what lies in the file, and after what is given.
-  const credHelpers = { ...helpers(stored), ...users, ...helpers(given) };
+  const credHelpers = {
+    ...needed(Object.entries(docker.credHelpers)),
+    ...helpers(stored),
+    ...helpers(environment),
+    ...helpers(given),
+  };
+  // No helper can answer with such a token, so Docker only reads it from a file.
+  const auths = needed(
+    [...docker.file].flatMap(([key, { registryToken: registrytoken }]) =>
+      registrytoken && !(key in environment) && !(key in given)
+        ? [[key, { registrytoken }] as const]
+        : [],
+    ),
+  );
+  const { currentContext, cliPluginsExtraDirs } =
+    parseObject(slurp(join(own, "config.json"))) ?? {};
+  const { credsStore } = docker;
   writeFileSync(
     join(folder, "config.json"),
-    JSON.stringify({ credHelpers, credsStore, currentContext, cliPluginsExtraDirs }),
+    JSON.stringify({ auths, credHelpers, credsStore, currentContext, cliPluginsExtraDirs }),
     { mode: 0o600 },
   );
   const { DOCKER_TLS_VERIFY, DOCKER_CERT_PATH = own } = process.env;
@@ -76,13 +95,14 @@ export function useLogins(logins: readonly Login[], references: readonly string[
     env: {
       ...process.env,
       DOCKER_CONFIG: folder,
+      DOCKER_AUTH_CONFIG: undefined, // Docker would prefer it to the credentials given.
       TMPDIR: folder, // A buildx that loses its parent leaves its temporary files behind.
       BUILDX_CONFIG: process.env.BUILDX_CONFIG || join(own, "buildx"),
       ...(DOCKER_TLS_VERIFY && { DOCKER_CERT_PATH }),
       PATH: `${folder}${delimiter}${process.env.PATH ?? ""}`,
       MULTIARCH_NODE: process.execPath,
       MULTIARCH_HELPER: helper,
-      MULTIARCH_LOGINS: JSON.stringify({ ...stored, ...given }),
+      MULTIARCH_LOGINS: JSON.stringify({ ...stored, ...environment, ...given }),
     },
     close,
   };

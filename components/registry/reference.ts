@@ -115,9 +115,12 @@ export function isSameRegistry(address: string, reference: string): boolean {
   return given !== "" && given === named;
 }
 
+/** Docker Hub's key in Docker's config.json. */
+export const dockerHubKey = "https://index.docker.io/v1/";
+
 /** The key under which Docker's config.json and credential helpers keep a registry's credentials. */
 export function credentialsKey(registry: string): string {
-  return dockerHubNames.has(registry) ? "https://index.docker.io/v1/" : registry;
+  return dockerHubNames.has(registry) ? dockerHubKey : registry;
 }
 
 function splitHost(named: string): [registry: string, rest: string] {

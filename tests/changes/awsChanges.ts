@@ -112,7 +112,7 @@ function imageChanges(kept: Kept, lines: Lines): Change<Parts>[] {
     { change: "the cache's mode", to: { image: { cache: { mode: "min" } } }, line: rebuilt },
     { change: "a further tag", to: { image: { tags: ["stable"] } } },
     { change: "a tarball", to: { image: { tarball: { path: "out/app.tar" } } } },
-    ...buildChanges(sbom, rebuilt),
+    ...buildChanges(sbom, rebuilt, new RegExp(`^${name}: ${lines.release}$`)),
   ];
 }
 

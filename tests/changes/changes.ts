@@ -76,8 +76,13 @@ export function tellChanges<T>(
  *
  * @param sbom sets a scanner and asks for an SBOM
  * @param rebuilt the line where the image is built and released
+ * @param released the line where it is only released: with attestations, the image is known once it was built with them
  */
-export const buildChanges = (sbom: () => Promise<void>, rebuilt: RegExp) => [
+export const buildChanges = (
+  sbom: () => Promise<void>,
+  rebuilt: RegExp,
+  released: RegExp,
+): Change<{ image: Record<string, unknown> }>[] => [
   { change: "newer base images asked for", to: { image: { pull: true } }, line: rebuilt },
   { change: "the same, with newer base images asked for", line: rebuilt },
   {
@@ -85,13 +90,14 @@ export const buildChanges = (sbom: () => Promise<void>, rebuilt: RegExp) => [
     to: { image: { pull: undefined } },
     line: rebuilt,
   },
-  { change: "an SBOM", prepare: sbom },
+  { change: "an SBOM", prepare: sbom, line: released, later: true },
   {
     change: "provenance in its place",
     to: { image: { attestations: { provenance: true } } },
-    line: rebuilt,
+    line: released,
+    later: true,
   },
-  { change: "no attestations", to: { image: { attestations: undefined } }, line: rebuilt },
+  { change: "no attestations", to: { image: { attestations: undefined } } },
 ];
 
 /** The project at another path, as a second checkout has it. */

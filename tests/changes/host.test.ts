@@ -166,7 +166,7 @@ tellChanges(() => app.project, set, [
   { change: "a further tag", to: { image: { tags: ["stable"] } } },
   { change: "a tarball", to: { image: { tarball: { path: "out/app.tar" } } } },
   { change: "the image loaded", to: { image: { load: {} } } },
-  ...buildChanges(sbom, rebuilt),
+  ...buildChanges(sbom, rebuilt, /^host: released in place: /),
   {
     change: "the target taken away",
     to: { host: null },

@@ -130,9 +130,12 @@ const table: [string, unknown, string][] = [
     "image.attestations.sbom: lies in an index, and image.index is false; remove one of them",
   ],
   [
-    "an SBOM of an image that can't be scanned as it is",
-    image({ reproducible: { epoch: 1 }, attestations: { sbom: true } }),
-    "image.attestations.sbom: is given next to image.reproducible",
+    "attestations of a context with credentials in its address",
+    image({
+      context: "https://example.com/app.tar?signature=x",
+      attestations: { provenance: true },
+    }),
+    "image.context: can't contain credentials with image.attestations",
   ],
   [
     "an SBOM of images that were built elsewhere",

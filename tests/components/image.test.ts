@@ -296,8 +296,8 @@ it("a copy is verified by the digest of its source", async () => {
   });
 });
 
-describe("with SBOMs", () => {
-  const scanned = `sha256:${"d".repeat(64)}`;
+describe("with attestations", () => {
+  const attested = `sha256:${"d".repeat(64)}`;
   const registry = {
     address: "registry.example",
     repository: "team/web",
@@ -308,66 +308,76 @@ describe("with SBOMs", () => {
   const asked: Partial<ImageArgs> = {
     registry,
     builder: { name: "multi" },
+    buildArgs: { VERSION: "1" },
+    secrets: { token: "build-secret" },
     pullCredentials: [{ address: mirror, username: "reader", password: "pull" }],
-    attestations: { sbom: true, sbomGenerator: generator },
+    attestations: { provenance: true, sbom: true, sbomGenerator: generator },
   };
-  const withSboms = (args: Partial<ImageArgs> = {}) =>
+  const withAttestations = (args: Partial<ImageArgs> = {}) =>
     register(
       () => new Image("web", { ...base, ...asked, ...args }),
-      (one) => (one.name.endsWith("-sbom") ? { stdout: scanned } : provider(one)),
+      (one) => (one.name.endsWith("-attested") ? { stdout: attested } : provider(one)),
     );
 
-  it("a command for each platform scans what was built, with the builder and the credentials of its build", async () => {
-    const inputs = named(await withSboms(), "command:local:Command", "web-linux-arm64-sbom");
+  it("a command for each platform repeats its build, with the builder, the credentials and the secrets of the first", async () => {
+    const all = await withAttestations();
+    const inputs = named(all, "command:local:Command", "web-linux-arm64-attested");
     const source = `registry.example/team/web@${digests["web-linux-arm64"]}`;
-    expect(inputs.triggers).toEqual([source, generator]);
+    const attestations = { provenance: true, sbom: true, generator };
+    expect(inputs.triggers).toEqual([source, JSON.stringify(attestations)]);
     const secret = inputs.environment as Record<string, unknown>;
     const environment = (secret.value ?? secret) as Record<string, string>;
-    expect(JSON.parse(environment.MULTIARCH_BUILDX!)).toEqual({
-      name: "Image web",
-      path: "",
-      source,
-      scan: { platform: "linux/arm64", builder: "multi", generator },
-    });
+    const { build, secrets } = JSON.parse(environment.MULTIARCH_BUILDX!) as Record<string, object>;
+    const { context, buildArgs, cacheFrom } = named(
+      all,
+      "docker-build:index:Image",
+      "web-linux-arm64",
+    );
+    expect(build).toMatchObject({ context, buildArgs, cacheFrom, attestations });
+    expect(build).toMatchObject({ platform: "linux/arm64", builder: "multi" });
+    expect(secrets).toEqual(["token"]);
+    expect(environment.MULTIARCH_BUILDX).not.toContain("build-secret");
+    expect(environment.MULTIARCH_SECRET_0).toBe("build-secret");
     const logins = JSON.parse(environment.MULTIARCH_LOGINS!) as { address: string }[];
     expect(logins.map(({ address }) => address)).toEqual([mirror, "registry.example"]);
     expect(inputs.create).toBe("node -; exit $?");
     expect(inputs.delete).toBeUndefined();
   });
 
-  it("the index joins the images and their SBOMs, under another tag than without, and the gate is told of the images alone", async () => {
-    const [all, without] = [await withSboms(), await image()];
-    const { push, images } = settings(all);
-    const repository = "registry.example/team/web";
-    expect(push.sources).toEqual(
-      [...Object.values(digests), scanned, scanned].map((digest) => `${repository}@${digest}`),
-    );
+  it("the index joins the images with their attestations, under another tag than without", async () => {
+    const [all, without] = [await withAttestations(), await image()];
+    const source = `registry.example/team/web@${attested}`;
+    const { push } = settings(all);
+    expect(push.sources).toEqual([source, source]);
     expect(push.target).not.toBe(settings(without).push.target);
-    expect(JSON.stringify(images)).not.toContain(scanned);
   });
-});
 
-it("an image with provenance is exported in other words, for the provider sees no change in how it builds", async () => {
-  const all = await image({ attestations: { provenance: true } });
-  expect(built(all)).toMatchObject({
-    exec: true,
-    exports: [
-      {
-        raw: "type=image,name=registry.example/team/web,push=true,push-by-digest=true,name-canonical=true,oci-mediatypes=true",
-      },
-    ],
+  it("the provider builds the same as without, and never by Docker's client", async () => {
+    const attestations = { provenance: true, sbom: true };
+    for (const args of [{}, { compression: "zstd" }, { reproducible: { epoch: 0 } }] as const) {
+      const [plain, more] = [await image(args), await image({ ...args, attestations })].map(built);
+      expect(more).toEqual(plain);
+      expect(more).not.toHaveProperty("exec");
+    }
   });
-});
 
-it.each<[string, Partial<ImageArgs>]>([
-  ["of gzip", {}],
-  ["of zstd", { compression: "zstd" }],
-  ["that is reproducible", { reproducible: { epoch: 0 } }],
-  ["of zstd that is reproducible", { compression: "zstd", reproducible: { epoch: 0 } }],
-])("so is an image %s", async (_, args) => {
-  const exports = async (attestations?: ImageArgs["attestations"]) =>
-    built(await image({ ...args, attestations })).exports;
-  expect(await exports({ provenance: true })).not.toEqual(await exports());
+  it.each(["https://robot:canary@git.example/app.git", "https://files.example/app.tar?key=canary"])(
+    "a context with credentials in its address is refused, because others can read the arguments of a process: %s",
+    (address) => {
+      const error = (args: Partial<ImageArgs>) => {
+        try {
+          new Image("web", { ...base, ...asked, ...args });
+        } catch (caught) {
+          return (caught as Error).message;
+        }
+      };
+      const refused = "can't contain credentials with attestations";
+      expect(error({ context: address })).toContain(`context: ${refused}`);
+      const named = error({ namedContexts: { lib: address } });
+      expect(named).toContain(`namedContexts.lib: ${refused}`);
+      expect(named).not.toContain("canary");
+    },
+  );
 });
 
 it("Docker Hub's short names are written out", async () => {

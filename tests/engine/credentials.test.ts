@@ -143,3 +143,82 @@ it("credentials that only Docker has stored serve just as well; where they are r
     rmSync(folder, { recursive: true });
   }
 });
+
+/** What Docker's settings are in a run, and what comes of it. */
+const helpers: Record<string, string> = {
+  getting: `[ $1 = get ] && echo '{"Username":"${second.username}","Secret":"${second.password}"}' || { echo "list is not supported"; exit 1; }`,
+  hiding: `[ $1 = get ] && echo '{"Username":"${second.username}","Secret":"${second.password}"}' || echo '{}'`,
+};
+const azure = {
+  auth: encodeLogin({ username: "00000000-0000-0000-0000-000000000000", password: "" }),
+};
+
+it("of the forms in which Docker stores logins, those that the provider reads build, and the preview names the others with a way out", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "multiarch-docker-forms-"));
+  cpSync(environment().env.DOCKER_CONFIG ?? "", folder, {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
+  for (const [name, script] of Object.entries(helpers))
+    writeFileSync(join(folder, `docker-credential-${name}`), `#!/bin/sh\n${script}\n`, {
+      mode: 0o755,
+    });
+  const { address } = app.front;
+  const at = (entry: object) => ({ auths: { [address]: entry } });
+  const variable = JSON.stringify(at({ auth: encodeLogin(second) }));
+  const settings = { host: null, image: { platforms: ["linux/amd64"] } };
+  const PATH = `${folder}:${environment().env.PATH}`;
+  let release = 0;
+  const options = (config: object, env: Record<string, string> = {}) => {
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+    app.project.write("app/RELEASE", `form ${++release}`);
+    return { env: { DOCKER_CONFIG: folder, PATH, ...env } };
+  };
+  try {
+    app.set(settings);
+    for (const [config, message] of [
+      [
+        at({ ...azure, identitytoken: "T" }),
+        `image.registry: Docker's stored login for ${address} is an identity token, which the docker-build provider can't use. Set image.registry.username and image.registry.password`,
+      ],
+      [
+        at({ registrytoken: "T" }),
+        `image.registry: Docker's stored login for ${address} is a registry token`,
+      ],
+      [
+        { credsStore: "hiding" },
+        `image.registry: docker-credential-hiding does not list its login for ${address}`,
+      ],
+      [
+        { credsStore: "getting" },
+        `web: image.registry: the docker-build provider can't list the logins of Docker's credsStore "getting": docker-credential-getting failed: list is not supported; replace credsStore with credHelpers`,
+      ],
+      [{ credsStore: "nowhere" }, "docker-credential-nowhere is not installed"],
+    ] as const) {
+      const { output } = await app.project.preview({ ...options(config), expectFailure: true });
+      expect(output).toContain(message);
+      expect(output).not.toContain("    at ");
+      expect(output).not.toContain("getting host:");
+    }
+    for (const [config, env] of [
+      [{ auths: { [`https://${address}/v1/`]: { auth: encodeLogin(second) } } }],
+      [{ credHelpers: { [address]: "getting" } }],
+      [{ credsStore: "getting" }, { DOCKER_AUTH_CONFIG: variable }],
+    ] as [object, Record<string, string>?][])
+      await app.project.up(options(config, env));
+    withGiven(app);
+    const both = options({}, { ...given(second).env, DOCKER_AUTH_CONFIG: variable });
+    expect((await app.project.preview(both)).output).toContain(
+      `image.registry: the docker-build provider uses the login for ${address} in DOCKER_AUTH_CONFIG, not the credentials given. Remove ${address} from DOCKER_AUTH_CONFIG`,
+    );
+    app.set(settings);
+    // A registry that needs no login, with a helper that is not installed.
+    app.front.intercept(undefined);
+    await app.project.up(
+      options({ credsStore: "nowhere" }, { DOCKER_AUTH_CONFIG: '{"auths":{}}' }),
+    );
+    expect((await app.project.state()).text).not.toContain(second.password);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

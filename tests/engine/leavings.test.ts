@@ -25,6 +25,8 @@ import { secretForms } from "./secretForms";
 
 const canary = (kind: string) => `canary${kind}${randomBytes(12).toString("hex")}`;
 const login = { username: "robot", password: canary("Own") };
+/** Of a build, by its own step alone. */
+const token = canary("Token");
 /** What no command may see: logins for other registries and a proxy's password. */
 const others = { given: canary("Given"), stored: canary("Stored"), proxy: canary("Proxy") };
 
@@ -79,6 +81,8 @@ interface Tool {
   readonly name: string;
   /** Whether it starts commands that need the login. */
   readonly starts: boolean;
+  /** Whether it may need the login of any registry, as a build does for its base images. */
+  readonly builds?: boolean;
   begin(): ChildProcess;
 }
 
@@ -138,7 +142,7 @@ const tools: Tool[] = [
     starts: true,
     begin: () => {
       const target = `${front.address}/${repository}-copy:1`;
-      const settings = { name: "copy", path: "image.", source, target };
+      const settings = { name: "copy", path: "image.", source, target, secrets: [] };
       const all = [
         { address: "third.test", username: "x", password: others.given },
         { address: front.address, ...login },
@@ -146,6 +150,34 @@ const tools: Tool[] = [
       return program("image/buildxProgram", {
         MULTIARCH_BUILDX: JSON.stringify(settings),
         MULTIARCH_LOGINS: JSON.stringify(all),
+      });
+    },
+  },
+  {
+    name: "a build with provenance",
+    starts: true,
+    builds: true,
+    begin: () => {
+      const folder = mkdtempSync(join(base, "context-"));
+      const step = "RUN --mount=type=secret,id=token,required=true test -s /run/secrets/token";
+      const inline = `FROM ${environment().baseImage}\n${step} && : ${Date.now()}\n`;
+      const name = `${front.address}/${repository}`;
+      const build = {
+        ...{
+          context: { location: folder },
+          dockerfile: { inline },
+          buildArgs: { A: "1" },
+          platform,
+        },
+        builder: environment().builder,
+        output: `type=image,name=${name},push=true,push-by-digest=true,name-canonical=true`,
+        attestations: { provenance: true, sbom: false },
+      };
+      const settings = { name: "build", path: "image.", source, build, secrets: ["token"] };
+      return program("image/buildxProgram", {
+        MULTIARCH_BUILDX: JSON.stringify(settings),
+        MULTIARCH_LOGINS: JSON.stringify([{ address: front.address, ...login }]),
+        MULTIARCH_SECRET_0: token,
       });
     },
   },
@@ -212,7 +244,7 @@ it.each(table)("$tool.name leaves nothing behind after $outcome", async ({ tool,
   while (readdirSync(join(base, "tmp")).length > 0 && Date.now() < end)
     await new Promise((next) => setTimeout(next, 20));
   expect(readdirSync(join(base, "tmp"))).toEqual([]);
-  const all = [login.password, ...Object.values(others)];
+  const all = [login.password, token, ...Object.values(others)];
   for (const folder of ["home", "docker"])
     for (const file of files(join(base, folder)))
       if (file !== join(base, "docker", "config.json")) look(file);
@@ -221,7 +253,8 @@ it.each(table)("$tool.name leaves nothing behind after $outcome", async ({ tool,
   const used = [...environments].some(([command]) => /buildx|docker pull/.test(command));
   if (outcome !== "failure") expect(used).toBe(tool.starts);
   for (const [command, variables] of environments) {
-    expect(`${command}: ${found(variables, Object.values(others)).join()}`).toBe(`${command}: `);
+    const foreign = tool.builds ? [others.given, others.proxy] : Object.values(others);
+    expect(`${command}: ${found(variables, foreign).join()}`).toBe(`${command}: `);
     expect(variables).not.toContain("MULTIARCH_REGISTRY_PASSWORD=");
   }
 

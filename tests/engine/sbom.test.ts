@@ -1,4 +1,4 @@
-/** SBOMs that BuildKit makes of the built images, beside them in the index. */
+/** Provenance and SBOMs beside the images in the index. */
 import { type AppProject, createApp, docker, registry } from "./appProject";
 import { requireLogin } from "./basicAuth";
 import { environment, NOTHING } from "./harness";
@@ -38,8 +38,19 @@ async function json(kind: "manifests" | "blobs", digest: string) {
   return JSON.parse(body) as {
     manifests?: Descriptor[];
     layers?: Descriptor[];
-    predicate?: { name?: string };
+    predicate?: {
+      name?: string;
+      buildDefinition?: { resolvedDependencies: { uri: string }[] };
+    };
   };
+}
+
+interface Statements {
+  architecture: string;
+  digest: string;
+  types: string[];
+  names: string[];
+  materials: string[];
 }
 
 /** What the registry holds of a release: each image's architecture, with the statements about it. */
@@ -47,7 +58,7 @@ async function statements() {
   const { imageUri } = (await app.project.outputs()) as { imageUri: string };
   const { manifests = [] } = await json("manifests", imageUri.split("@")[1]!);
   const isStatement = (one: Descriptor) => one.platform.architecture === "unknown";
-  const found: { architecture: string; digest: string; types: string[]; names: string[] }[] = [];
+  const found: Statements[] = [];
   for (const { digest, platform } of manifests.filter((one) => !isStatement(one))) {
     const about = manifests.filter(
       (one) => isStatement(one) && one.annotations?.["vnd.docker.reference.digest"] === digest,
@@ -57,12 +68,22 @@ async function statements() {
     );
     const types: string[] = [];
     const names: string[] = [];
+    const materials: string[] = [];
     for (const layer of layers.flat()) {
       const type = layer.annotations?.["in-toto.io/predicate-type"] ?? "";
       types.push(type);
-      if (type === spdx) names.push((await json("blobs", layer.digest)).predicate?.name ?? "");
+      const { predicate } = await json("blobs", layer.digest);
+      if (type === spdx) names.push(predicate?.name ?? "");
+      else
+        materials.push(...predicate!.buildDefinition!.resolvedDependencies.map(({ uri }) => uri));
     }
-    found.push({ architecture: platform.architecture, digest, types: types.sort(), names });
+    found.push({
+      architecture: platform.architecture,
+      digest,
+      types: types.sort(),
+      names,
+      materials,
+    });
   }
   expect(manifests).toHaveLength(found.flatMap(({ types }) => types).length + found.length);
   return found.sort((a, b) => a.architecture.localeCompare(b.architecture));
@@ -99,7 +120,7 @@ it("a new release has a new SBOM", async () => {
   const preview = await app.project.preview();
   const replaced = preview.events.filter(({ op }) => op === "replace").map(({ name }) => name);
   expect(replaced).toEqual(
-    expect.arrayContaining(["web-linux-amd64-sbom", "web-linux-arm64-sbom"]),
+    expect.arrayContaining(["web-linux-amd64-attested", "web-linux-arm64-attested"]),
   );
   await app.project.up();
   expect((await statements()).map(({ names }) => names)).toEqual([
@@ -117,30 +138,48 @@ it("taken away, the SBOM leaves the index and the container stays; asked for aga
   set({});
   const preview = await app.project.preview();
   const scans = preview.events.filter(({ op }) => op === "create").map(({ name }) => name);
-  expect(scans.sort()).toEqual(["web-linux-amd64-sbom", "web-linux-arm64-sbom"]);
+  expect(scans.sort()).toEqual(["web-linux-amd64-attested", "web-linux-arm64-attested"]);
   const run = await app.project.up();
   expect(run.output).not.toContain("building linux");
   expect(await statements()).toEqual(before.found);
   expect(app.containers()).toEqual(before.containers);
 });
 
-it.each([
+/** The digests of the images that the provider built, by architecture. */
+async function provided(): Promise<unknown[]> {
+  const { resources } = await app.project.state();
+  return resources
+    .filter(({ type }) => type === "docker-build:index:Image")
+    .sort((a, b) => a.urn.localeCompare(b.urn))
+    .map(({ outputs }) => outputs?.digest);
+}
+
+it.each<[string, Record<string, unknown>]>([
   ["", {}],
-  [", compressed by zstd", { compression: "zstd" }],
+  [
+    ", compressed by zstd and reproducible",
+    { compression: "zstd", reproducible: { epoch: 1_700_000_000 } },
+  ],
 ])(
-  "the provenance of the real build lies beside the SBOM, for the same images%s",
+  "the provenance of the real build is beside the SBOM, for the very images that the provider built%s",
   async (_, image) => {
     set({}, image);
     await app.project.up();
     set({ provenance: true }, image);
     const preview = await app.project.preview();
-    expect(preview.output).toMatch(/change: .*builds? linux/);
-    await app.project.up();
+    const replaced = preview.events.filter(({ op }) => op === "replace").map(({ name }) => name);
+    expect(replaced).toEqual(
+      expect.arrayContaining(["web-linux-amd64-attested", "web-linux-arm64-attested"]),
+    );
+    const run = await app.project.up();
+    expect(run.output).not.toContain("building linux");
     const found = await statements();
-    for (const { types, names } of found) {
+    for (const { types, names, materials } of found) {
       expect(types).toEqual([expect.stringMatching(slsa) as string, spdx]);
       expect(names).toEqual(["release two"]);
+      expect(materials.join()).toContain("/base/busybox@1");
     }
+    expect(found.map(({ digest }) => digest)).toEqual(await provided());
     expect(running()).toContain(found[0]!.digest);
     set({});
     await app.project.up();
@@ -156,12 +195,9 @@ it("a scanner that isn't there, fails or says nothing stops the run before the t
     ],
     [
       await other("failing", "echo no list of packages; exit 3"),
-      /image\.attestations\.sbom: there is no SBOM of [\s\S]*no list of packages[\s\S]*exit code: 3/,
+      /image\.attestations: \S+ \(linux\/\w+\) could not be built with attestations[\s\S]*no list of packages[\s\S]*exit code: 3/,
     ],
-    [
-      await other("silent", "true"),
-      /image\.attestations\.sbom: .*the scanner \S+silent wrote none/,
-    ],
+    [await other("silent", "true"), /image\.attestations: .*the scanner \S+silent wrote no SBOM/],
   ];
   for (const [sbomGenerator, message] of failures) {
     set({ sbomGenerator });
@@ -172,13 +208,36 @@ it("a scanner that isn't there, fails or says nothing stops the run before the t
   expect(await app.page()).toBe("release two on x86_64");
 });
 
-it("an image whose own instructions would run in the scan is refused, for the SBOM would be another one's", async () => {
+it("every part of a build and names with letters outside ASCII are in the build with attestations too", async () => {
   const { baseImage } = environment();
-  const text = `FROM ${baseImage}\nCOPY RELEASE /RELEASE\nONBUILD RUN echo more > /more\nCMD ["/bin/sh"]\n`;
-  set({}, { dockerfileInline: text });
-  const { output } = await app.project.up({ expectFailure: true });
-  expect(output).toMatch(/image\.attestations\.sbom: .*ONBUILD/);
-  expect(await app.page()).toBe("release two on x86_64");
+  const text = `FROM ${baseImage} AS wanted
+ARG GREETING
+COPY --from=sizes /maß.txt /maß.txt
+COPY RELEASE Übersicht.txt /
+RUN --mount=type=secret,id=a-key,required=true test "$(cat /run/secrets/a-key)" = "geheim, \\"ö\\"" && test "$GREETING" = "Grüße, \\"Welt\\" = 1" && grep -q db.test /etc/hosts
+ONBUILD RUN echo more > /more
+CMD ["/bin/sh", "-c", "httpd -f -p 8080 -h /"]
+FROM wanted AS other
+RUN exit 1
+`;
+  app.project.write("app/Bücher.Dockerfile", text);
+  app.project.write("app/Übersicht.txt", "ä");
+  app.project.write("Größe/maß.txt", "1 m");
+  const image = {
+    dockerfile: "app/Bücher.Dockerfile",
+    target: "wanted",
+    namedContexts: { sizes: "./Größe" },
+    buildArgs: { BASE: baseImage, GREETING: 'Grüße, "Welt" = 1' },
+    labels: { titel: "Größe, 1 = 1" },
+    secrets: { "a-key": 'geheim, "ö"' },
+    extraHosts: ["db.test:192.0.2.1"],
+    platforms: [both[0]],
+  };
+  set({ provenance: true }, image);
+  await app.project.up();
+  const found = await statements();
+  expect(found.map(({ types }) => types.length)).toEqual([2]);
+  expect(found.map(({ digest }) => digest)).toEqual(await provided());
 });
 
 it("the credentials that are given serve the scan and the scanner's image too, and a rotated password scans nothing", async () => {

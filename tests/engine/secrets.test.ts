@@ -76,6 +76,7 @@ beforeAll(async () => {
       pullCredentials: [{ address: "${baseFront.address}", username: "reader", password: process.env.TEST_PULL }],
       buildArgs: { BASE: "${base}" },
       secrets: { TOKEN: process.env.TEST_BUILD },
+      attestations: { provenance: true },
     }`,
     hostCode: `{ environment: { APP_SECRET: pulumi.secret(process.env.TEST_ENVIRONMENT), PLAIN: "plain text" } }`,
   });

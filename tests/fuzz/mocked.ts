@@ -35,7 +35,9 @@ export function provided(type: string, name: string, inputs: Record<string, unkn
       name: "team/web",
     };
   if (type.startsWith("command:")) {
-    const stdout = name.endsWith("-verified") ? verified(inputs) : digestFor(name);
+    // The verification finds the image itself in an index with attestations.
+    const made = digestFor(name.replace(/-attested$/, ""));
+    const stdout = name.endsWith("-verified") ? verified(inputs) : made;
     return stdout === undefined ? {} : { stdout };
   }
   return {

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { checkDockerfile } from "../../components/dockerfile/dockerfile";
 import { normalisePlatform, parseArchitecture, platformOf } from "../../components/platform";
 import { parseObject } from "../../components/registry/attempt";
-import { hostIn, storedIn } from "../../components/registry/credentials";
+import { keyOf, loginIn } from "../../components/registry/credentials";
 import { ecrAddress } from "../../components/registry/ecr";
 import { pathProblem } from "../../components/registry/kinds";
 import { parseReference, printReference } from "../../components/registry/reference";
@@ -132,9 +132,9 @@ it("settings of Docker's client of any JSON hold credentials of texts, or none",
   );
   fc.assert(
     fc.property(entry, fc.string(), (value, text) => {
-      hostIn(text);
+      keyOf(text);
       parseObject(text);
-      const { username, password, identityToken } = storedIn(value) ?? {};
+      const { username, password, identityToken } = loginIn(value) ?? {};
       for (const one of [username, password, identityToken])
         expect(["string", "undefined"]).toContain(typeof one);
     }),

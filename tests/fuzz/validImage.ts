@@ -205,9 +205,7 @@ function build(choose: Chooser, platforms: readonly string[]): Record<string, un
       compression: () => choose.one(["gzip", "zstd"]),
     }),
     ...choose.one<object>([{}, {}, { builder: builder(choose, "main") }, { builders: builders() }]),
-    ...(sbom
-      ? {}
-      : choose.fields({ reproducible: () => ({ epoch: choose.input(1_700_000_000) }) }, 20)),
+    ...choose.fields({ reproducible: () => ({ epoch: choose.input(1_700_000_000) }) }, 20),
     ...(platforms.length === 1 && choose.often(20)
       ? { index: false }
       : choose.fields({

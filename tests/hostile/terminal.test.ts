@@ -110,7 +110,8 @@ test("what a step of a build printed is marked, line by line", async () => {
     .mockImplementation((text) => Boolean(said.push(String(text))));
   process.env.MULTIARCH_LOGINS = "[]";
   const source = `registry.test/app@${sha256("x")}`;
-  const settings = { name: "web", path: "image.", source, target: "registry.test/app:2" };
+  const copy = { source, target: "registry.test/app:2", secrets: [] };
+  const settings = { name: "web", path: "image.", ...copy };
   process.env.MULTIARCH_BUILDX = JSON.stringify(settings);
   await buildxProgram();
   jest.restoreAllMocks();

@@ -68,6 +68,7 @@ it("a command gets the logins of its own registries alone, and Docker asks for n
     "ghcr.io": { Username: "<token>", Secret: "canary-token" },
   });
   expect(written()).toEqual({
+    auths: {},
     currentContext: "mine",
     cliPluginsExtraDirs: ["/opt/plugins"],
     credHelpers: { "registry.test": "multiarch", "ghcr.io": "multiarch" },

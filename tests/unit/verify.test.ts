@@ -589,7 +589,9 @@ echo '{"ServerURL":"x","Username":"helped","Secret":"from-helper"}'\n`;
       await run({ reference: registry.reference(index.digest), platforms: both }),
     ).toMatchObject({ status: 0, stderr: "" });
     dockerConfig({ credsStore: "absent" });
-    expect(await credentialsFor(registry.host, {})).toEqual({ source: "none" });
+    expect(await credentialsFor(registry.host, {})).toEqual({
+      source: "no credentials, because docker-credential-absent is not installed",
+    });
   });
 
   test("Docker Hub's lie under its old address", async () => {

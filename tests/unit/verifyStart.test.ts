@@ -204,6 +204,7 @@ describe("credentials", () => {
     const seen = readFileSync(join(folder, "seen"), "utf8").trimEnd().split("\n");
     expect(JSON.parse(seen[0]!)).toEqual({
       currentContext: "mine",
+      auths: {},
       credHelpers: { "registry.test": "multiarch" },
     });
     expect(seen).toEqual(expect.arrayContaining(["contexts", "docker-credential-multiarch"]));
