@@ -15,7 +15,7 @@ export function besides(work: pulumi.Output<unknown>): void {
 }
 
 /** The promise of an output, which the SDK has and doesn't declare: it resolves for unknown values too. */
-function promiseOf<T>(output: pulumi.Output<T>): Promise<T> {
+export function promiseOf<T>(output: pulumi.Output<T>): Promise<T> {
   return (output as unknown as { promise(): Promise<T> }).promise();
 }
 

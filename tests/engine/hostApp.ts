@@ -104,9 +104,12 @@ let lastPort = 20_000 + Math.floor(Math.random() * 10_000);
 
 export class App {
   readonly identity;
-  readonly port = lastPort++;
-  constructor(name: string) {
-    this.identity = hostIdentity(run, "test", name);
+  constructor(
+    name: string,
+    readonly port = lastPort++,
+    resource?: string,
+  ) {
+    this.identity = { ...hostIdentity(run, "test", name), resource };
   }
   get container(): string {
     return this.identity.container;
@@ -164,6 +167,11 @@ export const makeApp = (name: string) => {
   const app = new App(name);
   apps.push(app);
   return app;
+};
+/** One resource under several names, as stack, project or component were called one after another. */
+export const makeRenamed = (...names: string[]) => {
+  const port = lastPort++;
+  return names.map((name) => new App(name, port, `${run}-${names[0]}`));
 };
 
 /** Removes every container and image of this test file. */

@@ -71,7 +71,7 @@ describe.each([
     60_000,
   );
 
-  const settings = "app=a lock_timeout=1 pull_timeout=1";
+  const settings = "app=a resource=r lock_timeout=1 pull_timeout=1";
 
   present("an engine call's output is kept up to 20 KB, and its exit code in full", () => {
     const flood = "docker() { head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end; return 3; }";

@@ -14,6 +14,7 @@ import { pulledProblems, recordedTarget, targetImage } from "../targetImage";
 import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { hostProblems } from "./hostProblems";
 import { hostScript } from "./hostScript";
+import { checkNames } from "./hostNames";
 import { watchContainer } from "./hostWatch";
 import { deployOverSsh, firstHost, type HostScripts, recordedSsh } from "./sshHosts";
 import { placeOf } from "./sshProblems";
@@ -91,6 +92,8 @@ export class HostTarget extends pulumi.ComponentResource {
     const logs = `docker logs --follow --tail 100 ${container}`;
     const shell = `docker exec --interactive --tty ${container} sh`;
 
+    // Created once and never replaced, so its ID survives every rename.
+    const { id } = new command.Command(`${name}-id`, {}, { parent: this });
     const scripts: HostScripts = {
       ...{ image: image.ref, architecture },
       pull: pulumi
@@ -119,12 +122,13 @@ export class HostTarget extends pulumi.ComponentResource {
         ),
     };
     if (ssh === undefined) {
-      deployHere(this, name, container, login, scripts);
+      const names = checkNames(this, under(path)("name"), identity);
+      deployHere(this, name, container, id, login, scripts, names);
       this.url = pulumi.output(asked).apply(hostUrl);
       this.logsCommand = pulumi.output(logs);
       this.shellCommand = pulumi.output(shell);
     } else {
-      deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
+      deployOverSsh(this, name, ssh, path, identity, id, scripts);
       const first = firstHost(ssh);
       const { address } = Object.values(ssh.hosts)[0]!;
       this.url = pulumi.output(asked).apply(({ ports, health }) => {
@@ -166,8 +170,10 @@ function deployHere(
   component: pulumi.Resource,
   name: string,
   container: string,
+  id: pulumi.Output<string>,
   login: ReturnType<typeof loginOf>,
   { image, architecture, ...scripts }: HostScripts,
+  hooks: pulumi.ResourceHookBinding,
 ): void {
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
 
@@ -184,7 +190,7 @@ function deployHere(
         MULTIARCH_REGISTRY_USERNAME: login.username,
         MULTIARCH_REGISTRY_PASSWORD: login.password,
       },
-      triggers: [image, "this machine", architecture],
+      triggers: [image, container, architecture],
     },
     { parent: component, ignoreChanges: ["environment", "stdin"], protect: false },
   );
@@ -199,9 +205,9 @@ function deployHere(
       update: runScript("release"),
       delete: runScript("remove"),
       // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
-      stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(component.urn)}`,
+      stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(id)}`,
     },
-    { parent: component, dependsOn: [pull], deleteBeforeReplace: true },
+    { parent: component, dependsOn: [pull], deleteBeforeReplace: true, hooks },
   );
   watchContainer(component, release, pull, container);
 }
@@ -247,7 +253,7 @@ function loginOf({ username, password }: RegistryAccess) {
 /** The settings of the release; secret as soon as one value in them is. */
 function releaseText(
   named: HostIdentity,
-  urn: pulumi.Output<pulumi.URN>,
+  id: pulumi.Output<string>,
   settings: HostArgs & { image: pulumi.Output<string> },
   path: string,
 ): pulumi.Output<string> {
@@ -257,7 +263,7 @@ function releaseText(
       secretFields(settings.environment ?? {}),
       secretWords(settings, path),
       secretFields({ ...settings }),
-      urn,
+      id,
     ])
     .apply(([known, names, exposed, secretOnes, resource]) => {
       const identity = { ...named, resource };

@@ -1,7 +1,10 @@
 import * as command from "@pulumi/command/remote/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { under } from "../../check";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { orElse } from "../../late";
+import { checkNames } from "./hostNames";
+import type { HostIdentity } from "./hostSettings";
 import { watchContainer } from "./hostWatch";
 import type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./sshArgs";
 import { isSilent } from "./sshLook";
@@ -44,18 +47,22 @@ export function deployOverSsh(
   name: string,
   ssh: SshHostArgs,
   path: string,
-  container: string,
+  identity: HostIdentity,
+  id: pulumi.Output<string>,
   scripts: HostScripts,
 ): void {
+  const { container } = identity;
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
-  // By a promise: as an output it would bring along that it waits for the component's children, the later hosts among them.
-  const urn = new Promise<string>((resolve) => component.urn.apply(resolve));
   let before: pulumi.Resource[] = [];
   for (const [host, at] of Object.entries(ssh.hosts)) {
     const { connection, known } = sshConnection(ssh, at);
     const place = pulumi.interpolate`${at.address}:${orElse(at.port, 22)}`;
-    const resource = pulumi.interpolate`${urn}@${place}`;
-    const over = known.apply((to): SshPlace => ({ path, host, connection: to }));
+    const resource = pulumi.interpolate`${id}@${place}`;
+    const over = known.apply((to): SshPlace => ({
+      path: under(path)("ssh"),
+      host,
+      connection: to,
+    }));
     const idOf = (what: string) => `${what} over SSH (${name}-${host}, ${container})`;
     const explained = (what: string) =>
       explainFailure(idOf(what), component, async (raw, failure) => {
@@ -67,10 +74,6 @@ export function deployOverSsh(
       });
     const greeted = (what: string) =>
       beforeChange(`answer to the ${idOf(what)}`, async () => greeting(await settled(over)), false);
-    const options = (what: string) => ({
-      parent: component,
-      hooks: joinHooks(greeted(what), explained(what)),
-    });
 
     const pull = new command.Command(
       `${name}-${host}-pull`,
@@ -82,9 +85,15 @@ export function deployOverSsh(
         update: "cat >/dev/null",
         delete: "sh -s -- forget",
         stdin: scripts.pull,
-        triggers: [scripts.image, scripts.architecture, place],
+        triggers: [scripts.image, scripts.architecture, place, container],
       },
-      { ...options("pull"), dependsOn: before, ignoreChanges: ["stdin"], protect: false },
+      {
+        parent: component,
+        hooks: joinHooks(greeted("pull"), explained("pull")),
+        dependsOn: before,
+        ignoreChanges: ["stdin"],
+        protect: false,
+      },
     );
     const release = new command.Command(
       `${name}-${host}`,
@@ -96,7 +105,14 @@ export function deployOverSsh(
         // As on this machine, `up --replace` of the pull releases again.
         stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(resource)}`,
       },
-      { ...options("release"), dependsOn: [pull] },
+      {
+        parent: component,
+        hooks: joinHooks(
+          checkNames(component, under(path)("name"), identity, over, `host ${host}`),
+          ...[greeted("release"), explained("release")],
+        ),
+        dependsOn: [pull],
+      },
     );
     new command.Command(
       `${name}-${host}-removal`,
