@@ -65,7 +65,7 @@ it("makes an ID, a pull and a release, and the verification of the reference", a
     update: "sh -s -- release; exit $?",
     delete: "sh -s -- remove; exit $?",
     stdin: expect.stringContaining(
-      "app='project-stack-web'\nowner='project/stack/web'\nresource='web-id-id'\n",
+      "app='project-stack-web'\nowner='project/stack/web'\nresource='web-identity-id'\n",
     ),
     addPreviousOutputInEnv: false,
     logging: "stderr",
@@ -288,13 +288,13 @@ describe("over SSH", () => {
       connection: expect.anything(),
       create: "sh -s -- release",
       update: "sh -s -- release",
-      stdin: expect.stringMatching(/^resource='web-id-id@203\.0\.113\.8:2222'$/m),
+      stdin: expect.stringMatching(/^resource='web-identity-id@203\.0\.113\.8:2222'$/m),
     });
     expect(inputs("web-one-removal")).toEqual({
       ...common,
       connection: expect.anything(),
       delete: "sh -s -- remove",
-      stdin: expect.stringMatching(/^resource='web-id-id@203\.0\.113\.7:22'$/m),
+      stdin: expect.stringMatching(/^resource='web-identity-id@203\.0\.113\.7:22'$/m),
       triggers: ["203.0.113.7:22"],
     });
     const ends = (name: string, command: "pull" | "release") =>

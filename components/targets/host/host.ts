@@ -93,7 +93,7 @@ export class HostTarget extends pulumi.ComponentResource {
     const shell = `docker exec --interactive --tty ${container} sh`;
 
     // Created once and never replaced, so its ID survives every rename.
-    const { id } = new command.Command(`${name}-id`, {}, { parent: this });
+    const { id } = new command.Command(`${name}-identity`, {}, { parent: this });
     const scripts: HostScripts = {
       ...{ image: image.ref, architecture },
       pull: pulumi
