@@ -202,3 +202,16 @@ export function folderOf(programs: readonly string[]): string {
   }
   return folder;
 }
+
+/** The shells of this machine, with the words that start them. */
+export const shells: [string, string[]][] = [["sh", ["sh"]]];
+const zsh = folderOf([]);
+for (const shell of ["dash", "bash", "busybox", "zsh"]) {
+  const found = (env.PATH ?? "").split(":").map((folder) => join(folder, shell));
+  const path = found.find((one) => existsSync(one));
+  if (path === undefined) continue;
+  if (shell === "bash") shells.push(["posix bash", [shell, "--posix"]]);
+  // zsh behaves as sh where that is its name.
+  if (shell === "zsh") symlinkSync(path, join(zsh, "sh"));
+  shells.push([shell, { busybox: [shell, "sh"], zsh: [join(zsh, "sh")] }[shell] ?? [shell]]);
+}

@@ -1,5 +1,5 @@
 /** The host's script after a rename of the stack, the project or the component: one resource, which has another name. */
-import { App, docker, image, inspect, makeRenamed, pause, removeAll, run } from "./hostApp";
+import { App, docker, image, inspect, makeRenamed, pause, removeAll, run, shells } from "./hostApp";
 
 jest.setTimeout(90_000);
 afterAll(removeAll);
@@ -67,16 +67,19 @@ const points: [string, number][] = [
   ["switching to the new release", 300],
   ["switching to the new release", 700],
 ];
-test.concurrent.each(points)(
-  'a release that was killed after "%s" + %i ms is finished under yet another name',
-  async (killAt, killAfter) => {
+const inShells = points.map(
+  (point, nth) => [...point, ...shells.at(-1 - (nth % shells.length))!] as const,
+);
+test.concurrent.each(inShells)(
+  'a release that was killed after "%s" + %i ms is finished under yet another name, by %s',
+  async (killAt, killAfter, _, shell) => {
     const label = `killed-${killAt.slice(0, 3)}-${killAfter}`;
     const [old, app, third] = makeRenamed(label, `${label}-b`, `${label}-c`) as [App, App, App];
     await old.release({});
     await old.release({ version: "v2" });
-    await app.release({ version: "v3" }, { killAt, killAfter });
+    await app.release({ version: "v3" }, { killAt, killAfter, shell });
     const last = killAfter === 300 ? third : app;
-    expect(await last.release({ version: "v3" })).toMatchObject({ code: 0 });
+    expect(await last.release({ version: "v3" }, { shell })).toMatchObject({ code: 0 });
     expect(await last.get()).toBe("v3");
     expect(await last.names()).toEqual(["-previous=exited", "=running"]);
     expect((await all(last)).split("\n")).toHaveLength(2);
