@@ -64,13 +64,17 @@ new multiarch.HostTarget("job", {
     docker(env, "rm", `${prefix}-b-job`);
   });
 
-  it("an `up` that is killed while it adopts is finished by the next, under yet another name of stack and component", async () => {
+  it("an `up` that is killed while it adopts is finished by the next, under yet another name of project, stack and component", async () => {
     const up = project.start("up");
     await up.waitFor("renaming container");
     up.kill("SIGKILL");
     await up.done;
     await project.pulumi(["cancel", "b", "--yes"]);
-    await rename(project, "c");
+    const name = `${prefix}-renamed`;
+    await rename(project, `organization/${name}/c`);
+    const runtime = { name: "nodejs", options: { typescript: false } };
+    project.write("Pulumi.yaml", JSON.stringify({ name, runtime, main: "index.js" }));
+    await project.pulumi(["stack", "select", "c"]);
     project.write("index.js", program(v2, "shop"));
     let missed = 0;
     const poller = setInterval(() => void get(port).catch(() => missed++), 100);
@@ -80,20 +84,17 @@ new multiarch.HostTarget("job", {
     // The gap of one swap, of at most two if the killed run was finishing one.
     expect(missed).toBeLessThan(25);
     expect(containers()).toEqual([
-      `${prefix}-c-job running`,
-      `${prefix}-c-job-previous exited`,
-      `${prefix}-c-shop running`,
-      `${prefix}-c-shop-previous exited`,
+      `${name}-c-job running`,
+      `${name}-c-job-previous exited`,
+      `${name}-c-shop running`,
+      `${name}-c-shop-previous exited`,
     ]);
     const again = await project.preview();
     expect(again.summary).toMatchObject({ create: 0, update: 0, replace: 0, delete: 0 });
   });
 
-  it("a `destroy` after the project was renamed, without an `up`, leaves no container and no image", async () => {
-    const renamed = `${prefix}-renamed`;
-    const config = { name: renamed, runtime: { name: "nodejs", options: { typescript: false } } };
-    await project.pulumi(["stack", "rename", `organization/${renamed}/c`]);
-    project.write("Pulumi.yaml", JSON.stringify({ ...config, main: "index.js" }));
+  it("a `destroy` after a rename, without an `up`, leaves no container and no image", async () => {
+    await rename(project, "d");
     await project.destroy();
     expect(containers()).toEqual([]);
     expect(docker(env, "images", "-q", `localhost/multiarch/${prefix}*`)).toBe("");
