@@ -521,7 +521,7 @@ describe("Podman", () => {
     ]);
   });
 
-  test("takes release after release, goes back, adopts after a rename, and leaves nothing after the removal", async () => {
+  test("takes release after release, goes back, and leaves nothing after the removal", async () => {
     const [former, renamed] = makeRenamed("podman-former", "podman") as [App, App];
     let app = former;
     const list = () =>
