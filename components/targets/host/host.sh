@@ -398,20 +398,22 @@ fingerprint() { # of the very arguments and environment that `create_container` 
 }
 
 # A stack, a project or a component may be renamed. $resource stays the same, and it is the label of everything that this resource made.
-former_name() { former=$(inspect "$1" '{{.Name}}') && former=${former#/}; }
 await_former() { # the end of runs under a former name: a killed run can continue
   list_containers "label=multiarch.locks=$resource"
   for container in $listed; do
-    former_name "$container" || continue
+    former=$(inspect "$container" '{{.Name}}') || continue
+    former=${former#/}
     [ "$former" = "$app-lock" ] || (app=${former%-lock} && take_lock '') || exit 1
   done
 }
 adopt() { # The containers of a former name get the new name. Their labels can't change, so a swap replaces them.
   list_containers "label=multiarch.resource=$resource"
   for container in $listed; do
-    former_name "$container" || continue
+    found=$(inspect "$container" '{{.Name}} {{.State.Status}} {{index .Config.Labels "multiarch.settings"}}') ||
+      fail "container $container could not be inspected; \`$cli container inspect $container\` says why"
+    former=${found%% *} && former=${former#/}
     case $former in "$app" | "$app"-next | "$app"-previous | "$app"-candidate | "$app"-release) continue ;; esac
-    case $(inspect "$container" '{{.State.Status}} {{index .Config.Labels "multiarch.settings"}}') in
+    case ${found#* } in
     created* | *' ') # It never served.
       discard "$container"
       continue

@@ -75,6 +75,12 @@ export function deployOverSsh(
     const greeted = (what: string) =>
       beforeChange(`answer to the ${idOf(what)}`, async () => greeting(await settled(over)), false);
 
+    const options = (what: string, ...more: pulumi.ResourceHookBinding[]) => ({
+      parent: component,
+      hooks: joinHooks(...more, greeted(what), explained(what)),
+    });
+    const names = checkNames(component, under(path)("name"), identity, over, `host ${host}`);
+
     const pull = new command.Command(
       `${name}-${host}-pull`,
       {
@@ -87,13 +93,7 @@ export function deployOverSsh(
         stdin: scripts.pull,
         triggers: [scripts.image, scripts.architecture, place, container],
       },
-      {
-        parent: component,
-        hooks: joinHooks(greeted("pull"), explained("pull")),
-        dependsOn: before,
-        ignoreChanges: ["stdin"],
-        protect: false,
-      },
+      { ...options("pull"), dependsOn: before, ignoreChanges: ["stdin"], protect: false },
     );
     const release = new command.Command(
       `${name}-${host}`,
@@ -105,14 +105,7 @@ export function deployOverSsh(
         // As on this machine, `up --replace` of the pull releases again.
         stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(resource)}`,
       },
-      {
-        parent: component,
-        hooks: joinHooks(
-          checkNames(component, under(path)("name"), identity, over, `host ${host}`),
-          ...[greeted("release"), explained("release")],
-        ),
-        dependsOn: [pull],
-      },
+      { ...options("release", names), dependsOn: [pull] },
     );
     new command.Command(
       `${name}-${host}-removal`,
