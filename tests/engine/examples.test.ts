@@ -24,8 +24,8 @@ function firstProgram(page: string): string {
   return program;
 }
 
-// App, Image, its one platform, index, gate, HostTarget, pull and release.
-const one = { ...NOTHING, create: 8 };
+// App, Image, its one platform, index, gate, HostTarget, its identity, pull and release.
+const one = { ...NOTHING, create: 9 };
 
 /** An example that builds examples/web. */
 const projectOf = (name: string, config: Record<string, unknown> = {}) =>
