@@ -141,7 +141,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  "containers with labels of other resources are neither adopted nor removed",
+  "containers of other resources, and copies that a person made, are neither adopted nor removed",
   async () => {
     const [old, app] = makeRenamed("foreign-old", "foreign-new") as [App, App];
     await old.release({});
@@ -154,8 +154,15 @@ test.concurrent(
       ...labels.flatMap((label) => ["--label", label]),
       await image("v1"),
     );
+    // An image of a container has the container's labels.
+    const copy = `${run}-copy`;
+    await docker("commit", old.container, `localhost/${copy}`);
+    await docker("run", "-d", "--name", copy, `localhost/${copy}`);
+    const labelOf = '{{index .Config.Labels "multiarch.resource"}}';
+    expect(await inspect(copy, labelOf)).toBe(old.identity.resource);
     expect(await app.release({ version: "v2" })).toMatchObject({ code: 0 });
     expect(await app.remove()).toMatchObject({ code: 0 });
-    expect(await inspect(foreign, "{{.State.Status}}")).toBe("running");
+    for (const name of [foreign, copy])
+      expect(await inspect(name, "{{.State.Status}}")).toBe("running");
   },
 );

@@ -406,11 +406,26 @@ await_former() { # the end of runs under a former name: a killed run can continu
     [ "$former" = "$app-lock" ] || (app=${former%-lock} && take_lock '') || exit 1
   done
 }
-adopt() { # The containers of a former name get the new name. Their labels can't change, so a swap replaces them.
+list_own() { # The label alone proves nothing, because `docker commit` copies it: the name must be one for which multiarch pulled images.
   list_containers "label=multiarch.resource=$resource"
+  labeled=$listed listed=''
+  for container in $labeled; do
+    former=$(inspect "$container" '{{.Name}}') || fail "the engine doesn't tell the name of container $container"
+    former=${former#/}
+    for base in "$former" "${former%-next}" "${former%-previous}" "${former%-candidate}" "${former%-release}"; do
+      case $base in
+      "$app") tagged=yes ;;
+      *[!a-z0-9-]*) continue ;;
+      *) tagged=$(engine images --quiet "localhost/multiarch/$base") || fail "the engine doesn't tell which images $base has" ;;
+      esac
+      [ -z "$tagged" ] || { listed="$listed $container" && break; }
+    done
+  done
+}
+adopt() { # The containers of a former name get the new name. Their labels can't change, so a swap replaces them.
+  list_own
   for container in $listed; do
-    found=$(inspect "$container" '{{.Name}} {{.State.Status}} {{index .Config.Labels "multiarch.settings"}}') ||
-      fail "container $container could not be inspected; \`$cli container inspect $container\` says why"
+    found=$(inspect "$container" '{{.Name}} {{.State.Status}} {{index .Config.Labels "multiarch.settings"}}') || fail "the engine doesn't tell the state of container $container"
     former=${found%% *} && former=${former#/}
     case $former in "$app" | "$app"-next | "$app"-previous | "$app"-candidate | "$app"-release) continue ;; esac
     case ${found#* } in
@@ -531,7 +546,7 @@ remove() {
   list_containers "label=multiarch.resource=$resource"
   take_lock "$(inspect "${listed%%"$newline"*}" '{{.Image}}')"
   await_former
-  list_containers "label=multiarch.resource=$resource"
+  list_own
   for container in $listed; do
     stop "$container"
     discard "$container" || fail "a container could not be removed: $said"
