@@ -27,7 +27,11 @@ const things: readonly [RegExp, TargetName, Step["thing"]][] = [
   [/:Ec2Target\$aws:ssm\/association:/, "ec2", "release"],
   [/:EcsTarget\$aws:ecs\/service:/, "ecs", "server"],
   [/:LambdaTarget\$aws:lambda\/function:/, "lambda", "server"],
-  [/:HostTarget\$command:(?:local|remote):Command::(?!.*-(?:pull|removal)$)/, "host", "release"],
+  [
+    /:HostTarget\$command:(?:local|remote):Command::(?!.*-(?:identity|pull|removal)$)/,
+    "host",
+    "release",
+  ],
 ];
 
 /** The step on a resource; undefined where it is none of those that serve. */

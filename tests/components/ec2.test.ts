@@ -210,7 +210,7 @@ it("container hardening reaches the release in the words of docker", async () =>
   });
   const texts = scriptsIn(commandsOf(made));
   expect(texts).toContain(
-    `'--init=false' '--label' 'multiarch.app=project/stack/web' '--label' 'multiarch.resource=project/stack/web'`,
+    `'--init=false' '--label' 'multiarch.app=project/stack/web' '--label' 'multiarch.resource=web-1-id'`,
   );
   expect(texts).toContain(
     `'--read-only' '--mount' 'type=tmpfs,target=/tmp,tmpfs-size=64m' '--cap-drop' 'ALL' '--cap-add' 'NET_RAW' '--security-opt' 'no-new-privileges' '--pids-limit' '200'`,

@@ -39,8 +39,8 @@ async function make(args: Partial<HostTargetArgs> = {}): Promise<Made> {
   );
   const find = (type: string, name: string) =>
     registered.find((one) => one.type.endsWith(type) && one.name === name)!;
-  // The component, the pull and the release; and the verification of the reference, which is an Image of its own.
-  expect(registered).toHaveLength(5);
+  // The component, its ID, the pull and the release; and the verification of the reference, which is an Image of its own.
+  expect(registered).toHaveLength(6);
   return {
     ...{ target: target as HostTarget, options },
     component: find("HostTarget", "web"),
@@ -49,14 +49,14 @@ async function make(args: Partial<HostTargetArgs> = {}): Promise<Made> {
   };
 }
 
-it("makes a pull and a release, and the verification of the reference", async () => {
+it("makes an ID, a pull and a release, and the verification of the reference", async () => {
   const { pull, release, component } = await make();
   expect(component).toMatchObject({ type: "multiarch:index:HostTarget", inputs: { ref: image } });
   expect(pull.inputs).toEqual({
     create: "sh -s -- pull; exit $?",
     delete: "sh -s -- forget; exit $?",
     stdin: expect.stringContaining(`image='${image}'\n`),
-    triggers: [image, "this machine", "x86_64"],
+    triggers: [image, "project-stack-web", "x86_64"],
     addPreviousOutputInEnv: false,
     logging: "stderr",
   });
@@ -64,7 +64,9 @@ it("makes a pull and a release, and the verification of the reference", async ()
     create: "sh -s -- release; exit $?",
     update: "sh -s -- release; exit $?",
     delete: "sh -s -- remove; exit $?",
-    stdin: expect.stringContaining("app='project-stack-web'\nowner='project/stack/web'\n"),
+    stdin: expect.stringContaining(
+      "app='project-stack-web'\nowner='project/stack/web'\nresource='web-identity-id'\n",
+    ),
     addPreviousOutputInEnv: false,
     logging: "stderr",
   });
@@ -245,9 +247,6 @@ describe("two targets of one program on one port of a host", () => {
 it("a name of its own lets a renamed component take over the container that serves", async () => {
   const { release } = await make({ name: "old" });
   expect(release.inputs.stdin).toContain("app='project-stack-old'\nowner='project/stack/old'\n");
-  expect(release.inputs.stdin).toMatch(
-    /^resource='urn:pulumi:.*multiarch:index:HostTarget::web'$/m,
-  );
 });
 
 it("what the host shows to everybody must not be secret", async () => {
@@ -327,20 +326,20 @@ describe("over SSH", () => {
       update: "cat >/dev/null",
       delete: "sh -s -- forget",
       stdin: expect.stringContaining(`image='${image}'\n`),
-      triggers: [image, "x86_64", "203.0.113.8:2222"],
+      triggers: [image, "x86_64", "203.0.113.8:2222", "project-stack-web"],
     });
     expect(inputs("web-two")).toEqual({
       ...common,
       connection: expect.anything(),
       create: "sh -s -- release",
       update: "sh -s -- release",
-      stdin: expect.stringMatching(/^resource='urn:pulumi:.*::web@203\.0\.113\.8:2222'$/m),
+      stdin: expect.stringMatching(/^resource='web-identity-id@203\.0\.113\.8:2222'$/m),
     });
     expect(inputs("web-one-removal")).toEqual({
       ...common,
       connection: expect.anything(),
       delete: "sh -s -- remove",
-      stdin: expect.stringMatching(/^resource='urn:pulumi:.*::web@203\.0\.113\.7:22'$/m),
+      stdin: expect.stringMatching(/^resource='web-identity-id@203\.0\.113\.7:22'$/m),
       triggers: ["203.0.113.7:22"],
     });
     const ends = (name: string, command: "pull" | "release") =>

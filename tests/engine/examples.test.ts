@@ -30,8 +30,8 @@ function firstProgram(page: string): string {
   return program;
 }
 
-// App, Image, its one platform, the command that pushes and verifies the index, HostTarget, pull and release.
-const one = { ...NOTHING, create: 7 };
+// App, Image, its one platform, the command that pushes and verifies the index, HostTarget, its identity, pull and release.
+const one = { ...NOTHING, create: 8 };
 
 /** An example in a folder of its own. */
 const projectOf = (name: string, config: Record<string, unknown> = {}) =>

@@ -104,9 +104,12 @@ let lastPort = 20_000 + Math.floor(Math.random() * 10_000);
 
 export class App {
   readonly identity;
-  readonly port = lastPort++;
-  constructor(name: string) {
-    this.identity = hostIdentity(run, "test", name);
+  constructor(
+    name: string,
+    readonly port = lastPort++,
+    resource?: string,
+  ) {
+    this.identity = { ...hostIdentity(run, "test", name), resource };
   }
   get container(): string {
     return this.identity.container;
@@ -165,6 +168,11 @@ export const makeApp = (name: string) => {
   apps.push(app);
   return app;
 };
+/** One resource under several names, as stack, project or component were called one after another. */
+export const makeRenamed = (...names: string[]) => {
+  const port = lastPort++;
+  return names.map((name) => new App(name, port, `${run}-${names[0]}`));
+};
 
 /** Removes every container and image of this test file. */
 export async function removeAll(): Promise<void> {
@@ -193,4 +201,17 @@ export function folderOf(programs: readonly string[]): string {
     symlinkSync(found.find((path) => existsSync(path)) as string, join(folder, program));
   }
   return folder;
+}
+
+/** The shells of this machine, with the words that start them. */
+export const shells: [string, string[]][] = [["sh", ["sh"]]];
+const zsh = folderOf([]);
+for (const shell of ["dash", "bash", "busybox", "zsh"]) {
+  const found = (env.PATH ?? "").split(":").map((folder) => join(folder, shell));
+  const path = found.find((one) => existsSync(one));
+  if (path === undefined) continue;
+  if (shell === "bash") shells.push(["posix bash", [shell, "--posix"]]);
+  // zsh behaves as sh where that is its name.
+  if (shell === "zsh") symlinkSync(path, join(zsh, "sh"));
+  shells.push([shell, { busybox: [shell, "sh"], zsh: [join(zsh, "sh")] }[shell] ?? [shell]]);
 }

@@ -31,6 +31,7 @@ import {
   image,
   inspect,
   makeApp,
+  makeRenamed,
   removeAll,
   sh,
 } from "./hostApp";
@@ -417,18 +418,20 @@ test.concurrent(
 );
 
 describe("a host with few tools", () => {
-  const life = async (app: App, options: Parameters<typeof sh>[2]) => {
-    expect(await app.release({ health: { seconds: 1 } }, options)).toMatchObject({ code: 0 });
+  /** From the first release to the removal, with a rename. */
+  const life = async ([former, app]: App[], options: Parameters<typeof sh>[2]) => {
+    expect(await former!.release({ health: { seconds: 1 } }, options)).toMatchObject({ code: 0 });
     const environment = { LINES: "one\ntwo", PLAIN: "x y" };
     const next = { version: "v2" as const, health: { seconds: 1 }, environment };
-    expect(await app.release(next, options)).toMatchObject({ code: 0 });
-    expect(await app.release(next, options)).toMatchObject({
+    expect(await app!.release(next, options)).toMatchObject({ code: 0 });
+    expect(await former!.names()).toEqual([]);
+    expect(await app!.release(next, options)).toMatchObject({
       code: 0,
       stderr: expect.stringMatching(/already/),
     });
-    expect(await app.get()).toBe("v2");
-    expect(await sh("remove", await app.text({}), options)).toMatchObject({ code: 0, stderr: "" });
-    expect(await app.names()).toEqual([]);
+    expect(await app!.get()).toBe("v2");
+    expect(await sh("remove", await app!.text({}), options)).toMatchObject({ code: 0, stderr: "" });
+    expect(await app!.names()).toEqual([]);
   };
   const posix = "sh awk cat chmod cut date head id ln mktemp rm sed sleep tail tr uname".split(" ");
 
@@ -436,7 +439,7 @@ describe("a host with few tools", () => {
     "such as no timeout, no flock, no readlink, and of the hashes only %s",
     async (hasher) => {
       const PATH = folderOf(["docker", hasher, ...posix]);
-      await life(makeApp(`few-${hasher}`), { env: { PATH } });
+      await life(makeRenamed(`former-${hasher}`, `few-${hasher}`), { env: { PATH } });
       rmSync(PATH, { recursive: true });
     },
   );
@@ -447,7 +450,10 @@ describe("a host with few tools", () => {
     for (const applet of execFileSync(busybox, ["--list"]).toString().trim().split("\n"))
       if (!["timeout", "flock", "sha256sum"].includes(applet))
         symlinkSync(busybox, join(PATH, applet));
-    await life(makeApp("busybox-only"), { shell: [join(PATH, "sh")], env: { PATH } });
+    await life(makeRenamed("busybox-former", "busybox-only"), {
+      shell: [join(PATH, "sh")],
+      env: { PATH },
+    });
     rmSync(PATH, { recursive: true });
   });
 
@@ -516,7 +522,8 @@ describe("Podman", () => {
   });
 
   test("takes release after release, goes back, and leaves nothing after the removal", async () => {
-    const app = makeApp("podman");
+    const [former, renamed] = makeRenamed("podman-former", "podman") as [App, App];
+    let app = former;
     const list = () =>
       execFileSync(
         join(podman.PATH!, "podman"),
@@ -537,7 +544,12 @@ describe("Podman", () => {
     };
     await release("v1");
     await release("v2");
-    await release("v1");
+    app = renamed;
+    expect(await release("v1")).toMatchObject({
+      stderr: expect.stringContaining(`renaming container ${former.container} to`),
+    });
+    const formerImages = pullSettings(former.identity, await image("v1"), here);
+    expect(await sh("forget", formerImages, { env: podman })).toMatchObject({ code: 0 });
     const failed = await sh("release", await app.text({ version: "v2", command: ["false"] }), {
       env: podman,
     });

@@ -3,15 +3,7 @@
  * the script these settings, as secrets and with the right triggers, is for tests/components/host.test.ts.
  */
 import { randomBytes } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -21,7 +13,6 @@ import { hostScript } from "../../components/targets/host/hostScript";
 import { environment } from "./harness";
 import {
   docker,
-  env,
   folderOf,
   here,
   image,
@@ -32,6 +23,7 @@ import {
   removeAll,
   run,
   sh,
+  shells,
 } from "./hostApp";
 
 const { registry } = environment();
@@ -39,18 +31,6 @@ const canary = `canary-${randomBytes(6).toString("hex")}`;
 jest.setTimeout(90_000);
 
 afterAll(removeAll);
-
-const shells: [string, string[]][] = [["sh", ["sh"]]];
-const zsh = folderOf([]);
-for (const shell of ["dash", "bash", "busybox", "zsh"]) {
-  const found = (env.PATH ?? "").split(":").map((folder) => join(folder, shell));
-  const path = found.find((one) => existsSync(one));
-  if (path === undefined) continue;
-  if (shell === "bash") shells.push(["posix bash", [shell, "--posix"]]);
-  // zsh behaves as sh where that is its name.
-  if (shell === "zsh") symlinkSync(path, join(zsh, "sh"));
-  shells.push([shell, { busybox: [shell, "sh"], zsh: [join(zsh, "sh")] }[shell] ?? [shell]]);
-}
 
 describe("release", () => {
   test.concurrent.each(shells)(

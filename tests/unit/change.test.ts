@@ -247,6 +247,7 @@ it("says nothing where neither platforms nor builds nor targets change", () => {
 it("knows the release of a host from its pull and removal, and other components' resources from a target's", () => {
   const local = "HostTarget$command:local:Command";
   expect(stepOn(urn(local, "web-pull"), "create")).toBeUndefined();
+  expect(stepOn(urn(local, "web-identity"), "create")).toBeUndefined();
   expect(
     stepOn(urn("HostTarget$command:remote:Command", "web-a-removal"), "create"),
   ).toBeUndefined();

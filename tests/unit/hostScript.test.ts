@@ -71,7 +71,7 @@ describe.each([
     60_000,
   );
 
-  const settings = "app=a lock_timeout=1 pull_timeout=1";
+  const settings = "app=a resource=r lock_timeout=1 pull_timeout=1";
 
   present("an engine call's output is kept up to 20 KB, and its exit code in full", () => {
     const flood = "docker() { head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end; return 3; }";
@@ -107,6 +107,39 @@ describe.each([
     const removed = `find_lock && echo "\${held%% *}"`;
     expect(run(`${settings}\n${docker}\n(take_lock image && ${removed}) 2>&1; echo $?`)).toBe(
       "id\n0\n",
+    );
+    rmSync(dirname(file), { recursive: true });
+  });
+
+  present("a rename adopts by label and name, and leaves copies that a person made", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "multiarch-test-")), "shown");
+    const containers = {
+      one: "/was running hash",
+      two: "/was-previous exited hash",
+      three: "/was-candidate running ",
+      four: "/a-next running hash",
+      copy: "/happy_copy running hash",
+      other: "/other-previous exited hash",
+    };
+    const shown = Object.entries(containers).map(([id, text]) => `${id}) echo "${text}" ;;`);
+    const docker = `docker() { case "$1 $2" in
+      "ps "*) echo ${Object.keys(containers).join(" ")} ;;
+      "container "*)
+        case $5 in ${shown.join(" ")} *) return 1 ;; esac >${file}
+        case $4 in '{{.Name}}') cut -d ' ' -f 1 ;; *) cat ;; esac <${file} ;;
+      "images --quiet") [ "$3" != localhost/multiarch/was ] || echo id ;;
+      "rename "*) echo "$*" >>${file}.calls ;;
+      esac; }
+      discard() { echo "discard $1" >>${file}.calls; }`;
+    expect(run(`${settings}\n${docker}\nadopt 2>>${file}.calls\ncat ${file}.calls`)).toBe(
+      [
+        "renaming container was to a",
+        "rename one a",
+        "renaming container was-previous to a-previous",
+        "rename two a-previous",
+        "discard three",
+        "",
+      ].join("\n"),
     );
     rmSync(dirname(file), { recursive: true });
   });

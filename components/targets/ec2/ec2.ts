@@ -225,7 +225,7 @@ function makeRelease(
   instances: ec2.Instance[],
   policies: pulumi.Resource[],
 ): ssm.Association {
-  const identity = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
+  const named = hostIdentity(pulumi.getProject(), pulumi.getStack(), scoped);
   const script = hostScript();
   const { health, command, user, volumes, memory, strategy, release, stopTimeout } = args;
   const settings = {
@@ -239,11 +239,18 @@ function makeRelease(
         : [{ container: args.containerPort!, host: port, address: "0.0.0.0" }],
   };
   const commands = pulumi
-    .all([pulumi.output(settings), pulumi.output(args.secrets ?? {}), logs.name, region])
-    .apply(([known, secrets, group, at]) => {
+    .all([
+      pulumi.output(settings),
+      pulumi.output(args.secrets ?? {}),
+      logs.name,
+      region,
+      instances[0]!.id, // stays the same if the stack, the project or the App is renamed
+    ])
+    .apply(([known, secrets, group, at, resource]) => {
       const problems = lateProblems(args, known, secrets, part);
-      if (problems.length > 0) return refusalCommands(describeProblems(identity.name, problems));
+      if (problems.length > 0) return refusalCommands(describeProblems(named.name, problems));
       const place = { logGroup: group, region: at };
+      const identity = { ...named, resource };
       const release = { identity, architecture, settings: known, secrets, script, ...place };
       return releaseCommands(release).join("\n");
     });

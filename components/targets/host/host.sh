@@ -150,7 +150,7 @@ take_lock() { # creates it from image $1, which exists; without an image, only w
   start_timer "$lock_timeout"
   while :; do
     # The image may have labels that say that the lock is a container of an app.
-    ! { [ -n "$1" ] && run create --pull never --name "$app-lock" --label "multiarch.lock=$mark" --label multiarch.app= --label multiarch.resource= "$1" lock; } || break
+    ! { [ -n "$1" ] && run create --pull never --name "$app-lock" --label "multiarch.lock=$mark" --label "multiarch.locks=$resource" --label multiarch.app= --label multiarch.resource= "$1" lock; } || break
     refused=$said
     if ! find_lock; then
       [ -n "$1" ] || break
@@ -185,7 +185,7 @@ is_abandoned() { # whether the owner of a lock is gone: its ID, then what its la
 }
 
 # An engine that doesn't answer has not said that there are none.
-list_containers() { listed=$(engine ps --all --quiet --filter "label=multiarch.app=$owner" "$@") || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
+list_containers() { listed=$(engine ps --all --quiet --filter "$1") || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
 
 fetch() { # the image, by its digest
   run image inspect --format '{{.Id}}' "$image" && return
@@ -279,11 +279,12 @@ remove_images() { # $@: tags of this app's images; the digest goes too where no 
   done
 }
 
-forget() { # the images that no container of this app uses
+forget() { # the images that no container of this name uses
   find_engine
-  list_containers
+  names="name=^/?$app(-next|-previous)?\$"
+  list_containers "$names"
   take_lock "$(inspect "${listed%%"$newline"*}" '{{.Image}}')" # without a container every image goes, and none can be the lock's
-  list_containers
+  list_containers "$names"
   used=' '
   for container in $listed; do
     used="$used$(inspect "$container" '{{.Config.Image}}') "
@@ -298,8 +299,8 @@ forget() { # the images that no container of this app uses
 check_names() { # never touches a container that it didn't make
   for suffix in '' -next -previous -candidate -release; do
     maker=$(inspect "$app$suffix" '{{index .Config.Labels "multiarch.app"}}') || continue
-    [ "$maker" = "$owner" ] ||
-      fail "the name $app$suffix is taken by a container that ${maker:-somebody else} made: rename it (\`$cli rename\`) or remove it, or give this component another name"
+    [ "$maker" = "$owner" ] || [ "$(inspect "$app$suffix" '{{index .Config.Labels "multiarch.resource"}}')" = "$resource" ] ||
+      fail "the name $app$suffix is taken by a container that ${maker:-somebody else} made: rename it (\`$cli rename\`) or remove it, or set host.name to another name"
   done
   ours=yes
 }
@@ -401,6 +402,55 @@ fingerprint() { # of the very arguments and environment that `create_container` 
     $hasher | cut -d ' ' -f 1
 }
 
+# A stack, a project or a component may be renamed. $resource stays the same, and it is the label of everything that this resource made.
+await_former() { # the end of runs under a former name: a killed run can continue
+  list_containers "label=multiarch.locks=$resource"
+  for container in $listed; do
+    former=$(inspect "$container" '{{.Name}}') || continue
+    former=${former#/}
+    [ "$former" = "$app-lock" ] || (app=${former%-lock} && take_lock '') || exit 1
+  done
+}
+list_own() { # The label alone proves nothing, because `docker commit` copies it: the name must be one for which multiarch pulled images.
+  list_containers "label=multiarch.resource=$resource"
+  labeled=$listed listed=''
+  for container in $labeled; do
+    former=$(inspect "$container" '{{.Name}}') || fail "the engine doesn't tell the name of container $container"
+    former=${former#/}
+    for base in "$former" "${former%-next}" "${former%-previous}" "${former%-candidate}" "${former%-release}"; do
+      case $base in
+      "$app") tagged=yes ;;
+      *[!a-z0-9-]*) continue ;;
+      *) tagged=$(engine images --quiet "localhost/multiarch/$base") || fail "the engine doesn't tell which images $base has" ;;
+      esac
+      [ -z "$tagged" ] || { listed="$listed $container" && break; }
+    done
+  done
+}
+adopt() { # The containers of a former name get the new name. Their labels can't change, so a swap replaces them.
+  list_own
+  for container in $listed; do
+    found=$(inspect "$container" '{{.Name}} {{.State.Status}} {{index .Config.Labels "multiarch.settings"}}') || fail "the engine doesn't tell the state of container $container"
+    former=${found%% *} && former=${former#/}
+    case $former in "$app" | "$app"-next | "$app"-previous | "$app"-candidate | "$app"-release) continue ;; esac
+    case ${found#* } in
+    created* | *' ') # It never served.
+      discard "$container"
+      continue
+      ;;
+    running*) to=$app ;;
+    *) # If no container is running, `repair` starts this one.
+      to=$app-previous
+      case $former in *-previous) ! exists "$to" || { discard "$container" && continue; } ;; *) discard "$to" ;; esac
+      ;;
+    esac
+    say "renaming container $former to $to"
+    run rename "$container" "$to" || fail "container $former could not be renamed to $to: $said"
+    digest=$(inspect "$to" '{{.Config.Image}}')
+    run tag "$(inspect "$to" '{{.Image}}')" "localhost/multiarch/$app:${digest##*:}"
+  done
+}
+
 repair() { # what a killed run left, or a hand's work
   discard "$app-candidate"
   discard "$app-release"
@@ -435,7 +485,7 @@ promote() { # the next release is healthy: it takes the name
 migrate() { # release.command, from the new image, with the same environment and volumes
   [ "$release_timeout" -gt 0 ] || return 0
   say 'running the release command'
-  with_options with_release_command create_container --name "$app-release" || fail "the release command could not be set up: $said"
+  with_options with_release_command create_container --name "$app-release" --label multiarch.settings= || fail "the release command could not be set up: $said"
   reason=''
   if run start "$app-release"; then
     within "$release_timeout" wait "$app-release" || said=late
@@ -446,7 +496,7 @@ migrate() { # release.command, from the new image, with the same environment and
 
 try_candidate() { # the new release beside the one that serves, where only this machine can reach it
   say 'starting the new release beside the one that serves'
-  with_candidate_ports with_options with_command create_container --name "$app-candidate" || fail "the candidate could not be made: $said"
+  with_candidate_ports with_options with_command create_container --name "$app-candidate" --label multiarch.settings= || fail "the candidate could not be made: $said"
   run start "$app-candidate" || unhealthy "$app-candidate"
   at=$(engine port "$app-candidate" "$health_port/tcp" 2>/dev/null | head -n 1) # one is published if it is asked by HTTP
   wait_healthy "$app-candidate" "$at" || unhealthy "$app-candidate"
@@ -476,6 +526,8 @@ release() {
   kept=$(inspect "$app" '{{.Image}}') || { fetch && kept=$image; }
   take_lock "$kept"
   check_names
+  await_former
+  adopt
   sum=$(fingerprint)
   repair
   if runs_wanted "$app" && { [ -z "$revived" ] || wait_healthy "$app" "$serves_at" "$(inspect "$app" '{{.RestartCount}}')"; }; then
@@ -496,9 +548,10 @@ release() {
 
 remove() {
   find_engine
-  list_containers
+  list_containers "label=multiarch.resource=$resource"
   take_lock "$(inspect "${listed%%"$newline"*}" '{{.Image}}')"
-  list_containers --filter "label=multiarch.resource=$resource"
+  await_former
+  list_own
   for container in $listed; do
     stop "$container"
     discard "$container" || fail "a container could not be removed: $said"

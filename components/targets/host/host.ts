@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../../announcement";
 import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
-import { explainFailure, secretFields } from "../../hooks";
+import { explainFailure, joinHooks, secretFields } from "../../hooks";
 import type { RegistryAccess } from "../../image/inputs";
 import { checkedLate, hidden, orElse } from "../../late";
 import { once } from "../../nodeProgram";
@@ -17,6 +17,7 @@ import type { HostArgs, HostTargetArgs } from "./hostArgs";
 import { claim, warnOfArchitecture } from "./hostClaims";
 import { hostProblems } from "./hostProblems";
 import { hostScript } from "./hostScript";
+import { checkNames } from "./hostNames";
 import { watchContainer } from "./hostWatch";
 import { deployOverSsh, firstHost, type HostScripts, recordedSsh } from "./sshHosts";
 import { sshCommand, sshUrl } from "./sshText";
@@ -87,6 +88,8 @@ export class HostTarget extends pulumi.ComponentResource {
     refuse(name, claim(identity, args, name, path));
     const { container } = identity;
 
+    // Created once and never replaced, so its ID survives every rename.
+    const { id } = new command.Command(`${name}-identity`, {}, { parent: this });
     const scripts: HostScripts = {
       ...{ image: image.ref, architecture },
       pull: pulumi
@@ -119,8 +122,8 @@ export class HostTarget extends pulumi.ComponentResource {
       onFirst?.apply(({ host, bastion }) => sshCommand(host, bastion, text)) ?? text;
     const releases =
       ssh === undefined
-        ? [deployHere(this, name, container, login, scripts)]
-        : deployOverSsh(this, name, ssh, under(path)("ssh"), container, scripts);
+        ? [deployHere(this, name, path, identity, id, login, scripts)]
+        : deployOverSsh(this, name, ssh, path, identity, id, scripts);
     // A failed release leaves the outputs of the one that runs.
     const released = <T>(value: pulumi.Input<T>) => once(value, ...releases);
     this.url = released(urlOf(checked));
@@ -173,10 +176,13 @@ export function recordedHost({ ssh, ...rest }: HostArgs) {
 function deployHere(
   component: pulumi.Resource,
   name: string,
-  container: string,
+  path: string,
+  identity: HostIdentity,
+  id: pulumi.Output<string>,
   login: ReturnType<typeof loginOf>,
   { image, architecture, ...scripts }: HostScripts,
 ): pulumi.Resource {
+  const { container } = identity;
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
   const explained = (what: "pull" | "release") =>
     explainFailure(`${what} on this machine (${name}, ${container})`, component, (raw, failure) =>
@@ -198,7 +204,7 @@ function deployHere(
         MULTIARCH_REGISTRY_USERNAME: login.username,
         MULTIARCH_REGISTRY_PASSWORD: login.password,
       },
-      triggers: [image, "this machine", architecture],
+      triggers: [image, container, architecture],
     },
     {
       parent: component,
@@ -218,11 +224,11 @@ function deployHere(
       update: runScript("release"),
       delete: runScript("remove"),
       // The pull's id makes `up --replace` of the pull release again what a hand or a killed run changed.
-      stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(component.urn)}`,
+      stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(id)}`,
     },
     {
       parent: component,
-      hooks: explained("release"),
+      hooks: joinHooks(checkNames(component, under(path)("name"), identity), explained("release")),
       dependsOn: [pull],
       deleteBeforeReplace: true,
     },
@@ -248,7 +254,7 @@ function loginOf({ username, password }: RegistryAccess) {
 /** The settings of the release; secret as soon as one value in them is. */
 function releaseText(
   named: HostIdentity,
-  urn: pulumi.Output<pulumi.URN>,
+  id: pulumi.Output<string>,
   settings: HostArgs & { image: pulumi.Output<string> },
   path: string,
 ): pulumi.Output<string> {
@@ -258,7 +264,7 @@ function releaseText(
       secretFields(settings.environment ?? {}),
       secretWords(settings, path),
       secretFields({ ...settings }),
-      urn,
+      id,
     ])
     .apply(([known, names, exposed, secretOnes, resource]) => {
       const identity = { ...named, resource };

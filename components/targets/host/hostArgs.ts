@@ -121,8 +121,8 @@ export interface HostArgs extends HardeningArgs {
    */
   architecture?: Architecture;
   /**
-   * What the app is called on the host, in the names of its container and images. Give the earlier one when the component is renamed
-   * or moves into another, and the container that serves is taken over.
+   * The app's name on the host, a part of the names of its container and images. If it changes, the running container is adopted. If a
+   * component is renamed without `aliases`, set this to the old name: the new component takes over the container.
    * @default the component's name, with those of the components around it
    */
   name?: string;

@@ -17,7 +17,10 @@ export interface HostIdentity {
   readonly owner: string;
   /** The component's name. */
   readonly name: string;
-  /** Which resource it is: of two of one name, in one program after another, each removes its own containers only. */
+  /**
+   * Which resource it is, the same after a rename of the stack, the project or the component: a release adopts the containers of its
+   * resource, and of two resources of one name, in one program after another, each removes its own containers only.
+   */
   readonly resource?: string;
 }
 
@@ -50,6 +53,11 @@ function header(identity: HostIdentity, image: string): string[] {
     assign("pull_timeout", 1800),
     assign("lock_timeout", 900),
   ];
+}
+
+/** A setting in the text of an earlier release, if it is one that needs no escapes. */
+export function recordedLine(text: string | undefined, name: string): string | undefined {
+  return new RegExp(`^${name}='([^']*)'$`, "m").exec(text ?? "")?.[1];
 }
 
 /** The whole script if values that became known late are not valid: it prints the problems and fails, and contains no other value. */

@@ -1,8 +1,11 @@
 import * as command from "@pulumi/command/remote/index.js";
 import * as pulumi from "@pulumi/pulumi";
+import { under } from "../../check";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { orElse } from "../../late";
 import { hostFailure } from "./failureText";
+import { checkNames } from "./hostNames";
+import type { HostIdentity } from "./hostSettings";
 import { watchContainer } from "./hostWatch";
 import type { SshAddressArgs, SshBastionArgs, SshHostArgs } from "./sshArgs";
 import { isSilent } from "./sshLook";
@@ -45,18 +48,22 @@ export function deployOverSsh(
   name: string,
   ssh: SshHostArgs,
   path: string,
-  container: string,
+  identity: HostIdentity,
+  id: pulumi.Output<string>,
   scripts: HostScripts,
 ): pulumi.Resource[] {
+  const { container } = identity;
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
-  // By a promise: as an output it would bring along that it waits for the component's children, the later hosts among them.
-  const urn = new Promise<string>((resolve) => component.urn.apply(resolve));
   const releases: pulumi.Resource[] = [];
   for (const [host, at] of Object.entries(ssh.hosts)) {
     const { connection, known } = sshConnection(ssh, at);
     const place = pulumi.interpolate`${at.address}:${orElse(at.port, 22)}`;
-    const resource = pulumi.interpolate`${urn}@${place}`;
-    const over = known.apply((to): SshPlace => ({ path, host, connection: to }));
+    const resource = pulumi.interpolate`${id}@${place}`;
+    const over = known.apply((to): SshPlace => ({
+      path: under(path)("ssh"),
+      host,
+      connection: to,
+    }));
     const idOf = (what: string) => `${what} over SSH (${name}-${host}, ${container})`;
     const explained = (what: "pull" | "release" | "removal") =>
       explainFailure(idOf(what), component, async (raw, failure) => {
@@ -72,10 +79,11 @@ export function deployOverSsh(
       });
     const greeted = (what: string) =>
       beforeChange(`answer to the ${idOf(what)}`, async () => greeting(await settled(over)), false);
-    const options = (what: "pull" | "release") => ({
+    const options = (what: "pull" | "release", ...more: pulumi.ResourceHookBinding[]) => ({
       parent: component,
-      hooks: joinHooks(greeted(what), explained(what)),
+      hooks: joinHooks(...more, greeted(what), explained(what)),
     });
+    const names = checkNames(component, under(path)("name"), identity, over, `host ${host}`);
 
     const pull = new command.Command(
       `${name}-${host}-pull`,
@@ -87,7 +95,7 @@ export function deployOverSsh(
         update: "cat >/dev/null",
         delete: "sh -s -- forget",
         stdin: scripts.pull,
-        triggers: [scripts.image, scripts.architecture, place],
+        triggers: [scripts.image, scripts.architecture, place, container],
       },
       {
         ...options("pull"),
@@ -106,7 +114,7 @@ export function deployOverSsh(
         // As on this machine, `up --replace` of the pull releases again.
         stdin: pulumi.interpolate`# ${pull.id}\n${scripts.release(resource)}`,
       },
-      { ...options("release"), dependsOn: [pull] },
+      { ...options("release", names), dependsOn: [pull] },
     );
     new command.Command(
       `${name}-${host}-removal`,

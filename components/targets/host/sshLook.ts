@@ -11,17 +11,25 @@ export interface Look {
   readonly failure?: "host key mismatch" | "unreachable";
 }
 
-/**
- * Asks a host over SSH which container runs under a name. It is given 5 seconds, and never fails: a host that can't be reached from
- * here is for the next release to complain about.
- */
+/** Asks a host over SSH which container runs under a name. It never fails: an unreachable host is an error of the next release. */
 export async function lookOverSsh(connection: SshConnection, container: string): Promise<Look> {
+  const format = "{{.State.Running}} {{.Id}}";
+  const { said, failure } = await inspectOverSsh(connection, format, [container]);
+  return said === undefined ? { failure } : { running: parse(said) };
+}
+
+/** What `docker container inspect` prints on a host, errors included, or why that is unknown after at most 5 seconds. */
+export async function inspectOverSsh(
+  connection: SshConnection,
+  format: string,
+  containers: readonly string[],
+): Promise<{ readonly said?: string; readonly failure?: Look["failure"] }> {
   const clients: Client[] = [];
   let mismatch = false;
   const limit = new Promise<never>((_, reject) => {
     setTimeout(() => reject(new Error("no answer")), 5000).unref();
   });
-  const work = async (): Promise<Look> => {
+  const work = async () => {
     // Loaded here, so that only those who deploy over SSH pay for it.
     const ssh2 = await import("ssh2");
     const connectTo = (to: SshConnection, through?: ConnectConfig["sock"]) =>
@@ -34,7 +42,7 @@ export async function lookOverSsh(connection: SshConnection, container: string):
       });
     const bastion = connection.proxy && (await connectTo(connection.proxy));
     const client = await connectTo(connection, bastion && (await tunnel(bastion, connection)));
-    return { running: parse(await output(client, question(container))) };
+    return { said: await output(client, question(format, containers)) };
   };
   try {
     return await Promise.race([work(), limit]);
@@ -96,12 +104,12 @@ function tunnel(bastion: Client, { host, port }: SshConnection): Promise<Connect
 }
 
 /** For every shell that a user may have: the words are a POSIX shell's. */
-function question(container: string): string {
-  const inspect = `container inspect --format '{{.State.Running}} {{.Id}}' ${container} 2>&1`;
+function question(format: string, containers: readonly string[]): string {
+  const inspect = `container inspect --format ${quote(format)} ${containers.join(" ")} 2>&1`;
   return `sh -c ${quote(`if command -v docker >/dev/null; then docker ${inspect}; else podman ${inspect}; fi`)}`;
 }
 
-/** Characters of a host's answer that are read: an id and a word. */
+/** Characters of a host's answer that are read: IDs and labels. */
 const mostOutput = 10_000;
 
 function output(client: Client, command: string): Promise<string> {
