@@ -36,6 +36,8 @@ beforeAll(() => {
   symlinkSync(join(checkout, "node_modules"), join(copy, "node_modules"));
   // A lockfile newer than what is installed has `npm ci` empty that folder: through the link, the checkout's own.
   utimesSync(join(copy, "package-lock.json"), 0, 0);
+  // The checkout's may have been edited, as the README suggests.
+  writeFileSync(join(copy, "examples/web/RELEASE"), "first release\n");
   edit("Pulumi.yaml", (text) => text.replace(/^name: .*$/m, `name: ${project}`));
 });
 afterAll(async () => {
