@@ -14,12 +14,15 @@ import {
   readState,
   stackName,
 } from "./stack";
-import { prepareAws, takeTarget } from "./stackAws";
+import { prepareAws, refuseTarget, takeTarget } from "./stackAws";
 import { test } from "./testCommand";
 
 const verbs: Record<string, (args: string[], log: Log) => Promise<number>> = {
   start,
-  preview: (args, log) => beside(["preview", "--stack", stackName, ...args], log),
+  preview: (args, log) => {
+    refuseTarget(args, "npm run preview");
+    return beside(["preview", "--stack", stackName, ...args], log);
+  },
   pulumi: beside,
   down,
   test,

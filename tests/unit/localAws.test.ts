@@ -1,5 +1,5 @@
 import { likeEcr } from "../../local/ecrFront";
-import { settings, takeTarget } from "../../local/stackAws";
+import { refuseTarget, settings, takeTarget } from "../../local/stackAws";
 import type { FrontReply } from "../../local/registryFront";
 
 const request = (more: object) => ({
@@ -40,9 +40,28 @@ describe("npm start's --target", () => {
     [["--target", "ecs", "--diff"], "ecs", ["--diff"]],
     [["--diff", "--target=ec2"], "ec2", ["--diff"]],
     [["--target", "urn:pulumi:x::y"], undefined, ["--target", "urn:pulumi:x::y"]],
+    [["--target=**web"], undefined, ["--target", "**web"]],
+    [["--target-dependents"], undefined, ["--target-dependents"]],
     [[], undefined, []],
   ])("%j is for us or for Pulumi", (args, target, rest) => {
     expect(takeTarget(args)).toEqual({ target, rest });
+  });
+
+  it.each([
+    [["--target", "esc"], '"esc"'],
+    [["--target=esc"], '"esc"'],
+    [["--target"], '""'],
+    [["--target", "--diff"], '"--diff"'],
+  ])("%j is an error that lists the targets", (args, shown) => {
+    expect(() => takeTarget(args)).toThrow(`--target: ${shown} is not a target\n`);
+    expect(() => takeTarget(args)).toThrow("write one of host, ec2, ecs, lambda, or the URN");
+  });
+
+  it("is refused by npm run preview, which passes a URN on", () => {
+    expect(() => refuseTarget(["--target", "ecs"], "npm run preview")).toThrow(
+      "run `npm start -- --target ecs`, or set `target` in Pulumi.local.yaml and run `npm run preview` again",
+    );
+    refuseTarget(["--target", "urn:pulumi:x::y", "--diff"], "npm run preview");
   });
 
   it("writes structured configuration by its paths", () => {
