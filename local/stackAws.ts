@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { awsRuns, ensureAws } from "./aws";
+import { type AwsEnvironment, awsRuns, ensureAws } from "./aws";
 import type { Environment } from "./environment";
 import { LocalError } from "./errors";
 import { must, run } from "./exec";
 import type { Log } from "./log";
 import { checkout } from "./paths";
-import { configFile, readState, stackName } from "./stack";
+import { configFile, project, readState, stackName } from "./stack";
 
 const targets = ["host", "ec2", "ecs", "lambda"];
 
@@ -69,8 +69,8 @@ export async function prepareAws(
   target: string | undefined,
   environment: Environment,
   log: Log,
-): Promise<void> {
-  const text = existsSync(configFile()) ? readFileSync(configFile(), "utf8") : "";
+): Promise<AwsEnvironment | undefined> {
+  const text = configText();
   const wanted = target === undefined ? text.includes("aws:endpoints") : target !== "host";
   const ran = awsRuns();
   const aws = wanted ? await ensureAws(log, environment) : undefined;
@@ -81,6 +81,16 @@ export async function prepareAws(
     await must(environment.pulumi, set, { cwd: checkout, env: environment.env });
   }
   if (aws && !ran) await forget(environment, log);
+  return aws;
+}
+
+const configText = () => (existsSync(configFile()) ? readFileSync(configFile(), "utf8") : "");
+
+/** The target in the stack's configuration. */
+export function configuredTarget(text = configText()): string {
+  return (
+    new RegExp(`^\\s+["']?${project}:target["']?:\\s*["']?(\\w+)`, "m").exec(text)?.[1] ?? "host"
+  );
 }
 
 /** What the emulators had is gone when they stop, so the state must not say that it is there. */
