@@ -51,10 +51,10 @@ export function emulatedNotes(
     ],
     ec2: () => [
       "The emulator of EC2 keeps a record of the instance. It starts no machine, so nothing answers. The record:",
-      `  curl --user-agent aws --header 'Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/${region}/ec2/aws4_request' '${endpoints.ec2}/?Action=DescribeInstances&Version=2016-11-15'`,
+      `  curl --header 'Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/${region}/ec2/aws4_request' '${endpoints.ec2}/?Action=DescribeInstances&Version=2016-11-15'`,
     ],
     lambda: () => [
-      "The emulator of Lambda keeps the function and its image. It starts no container. The function:",
+      "The emulator of Lambda keeps the function and its image, and nothing invokes it. The function:",
       `  curl ${endpoints.lambda}/2015-03-31/functions/`,
     ],
   };
