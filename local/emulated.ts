@@ -54,7 +54,7 @@ export function emulatedNotes(
       `  curl --header 'Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/${region}/ec2/aws4_request' '${endpoints.ec2}/?Action=DescribeInstances&Version=2016-11-15'`,
     ],
     lambda: () => [
-      "The emulator of Lambda keeps the function and its image, and nothing invokes it. The function:",
+      "The emulator of Lambda keeps the function, and starts its container for an invocation (examples/web is not a handler). The function:",
       `  curl ${endpoints.lambda}/2015-03-31/functions/`,
     ],
   };
@@ -71,7 +71,7 @@ export function emulatedNotes(
   return [
     ...(looks[target]?.() ?? []),
     "",
-    "For the AWS CLI, also with the commands among the outputs (shellCommand works with AWS only):",
+    "For version 2 of the AWS CLI, and the commands among the outputs (shellCommand works with AWS only):",
     ...Object.entries(variables).map(([name, value]) => `  export ${name}=${value}`),
     "",
   ].join("\n");

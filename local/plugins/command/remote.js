@@ -87,10 +87,14 @@ function runIn(client, command, inputs, previous, log) {
   /** @param {Buffer[]} chunks */
   const text = (chunks) => Buffer.concat(chunks).toString("utf8");
   // A server that doesn't take them is a warning, and no failure (`logAndWrapSetenvErr`).
+  const { stdout, stderr } = previous;
   const env =
     inputs.addPreviousOutputInEnv === false
       ? {}
-      : { PULUMI_COMMAND_STDOUT: previous.stdout, PULUMI_COMMAND_STDERR: previous.stderr };
+      : {
+          ...(stdout && { PULUMI_COMMAND_STDOUT: stdout }),
+          ...(stderr && { PULUMI_COMMAND_STDERR: stderr }),
+        };
   return new Promise((resolve, reject) => {
     /** @param {string} failure */
     const fail = (failure) => {
