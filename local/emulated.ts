@@ -8,31 +8,52 @@ export interface Task {
   readonly port?: number;
 }
 
+/** What is used of the answers of ECS. */
+interface Answer {
+  readonly clusterArns?: string[];
+  readonly taskArns?: string[];
+  readonly tasks?: {
+    readonly lastStatus: string;
+    readonly taskDefinitionArn: string;
+    readonly attachments?: {
+      readonly details: { readonly name: string; readonly value: string }[];
+    }[];
+    readonly containers?: { readonly runtimeId?: string }[];
+  }[];
+  readonly taskDefinition?: {
+    readonly containerDefinitions: {
+      readonly portMappings?: { readonly containerPort: number }[];
+    }[];
+  };
+}
+
 /** The tasks that run on the emulator of ECS. */
-export async function runningTasks({ endpoints, region }: AwsEnvironment): Promise<Task[]> {
-  const sdk = await import("@aws-sdk/client-ecs");
-  const credentials = { accessKeyId: "test", secretAccessKey: "test" };
-  const client = new sdk.ECSClient({ endpoint: endpoints.ecs, region, credentials });
-  const tasks: Task[] = [];
-  const { clusterArns = [] } = await client.send(new sdk.ListClustersCommand({}));
-  for (const cluster of clusterArns) {
-    const { taskArns = [] } = await client.send(new sdk.ListTasksCommand({ cluster }));
-    if (taskArns.length === 0) continue;
-    const described = await client.send(new sdk.DescribeTasksCommand({ cluster, tasks: taskArns }));
-    for (const { containers, lastStatus, taskDefinitionArn } of described.tasks ?? []) {
-      const [{ runtimeId, networkInterfaces } = {}] = containers ?? [];
+export async function runningTasks({ endpoints }: AwsEnvironment): Promise<Task[]> {
+  // The emulator checks no signature. AWS's SDK would print warnings of its own.
+  const ask = async (action: string, body: object): Promise<Answer> => {
+    const target = `AmazonEC2ContainerServiceV20141113.${action}`;
+    const headers = { "content-type": "application/x-amz-json-1.1", "x-amz-target": target };
+    const request = { method: "POST", headers, body: JSON.stringify(body) };
+    return (await (await fetch(endpoints.ecs!, request)).json()) as Answer;
+  };
+  const found: Task[] = [];
+  for (const cluster of (await ask("ListClusters", {})).clusterArns ?? []) {
+    const { taskArns = [] } = await ask("ListTasks", { cluster });
+    const { tasks = [] } = await ask("DescribeTasks", { cluster, tasks: taskArns });
+    for (const { lastStatus, taskDefinitionArn, attachments, containers } of tasks) {
+      const [{ runtimeId } = {}] = containers ?? [];
       if (lastStatus !== "RUNNING" || runtimeId === undefined) continue;
-      const { taskDefinition } = await client.send(
-        new sdk.DescribeTaskDefinitionCommand({ taskDefinition: taskDefinitionArn }),
-      );
-      tasks.push({
+      const details = attachments?.flatMap((attachment) => attachment.details);
+      const asked = { taskDefinition: taskDefinitionArn };
+      const { taskDefinition } = await ask("DescribeTaskDefinition", asked);
+      found.push({
         container: runtimeId.slice(0, 12),
-        ip: networkInterfaces?.[0]?.privateIpv4Address,
-        port: taskDefinition?.containerDefinitions?.[0]?.portMappings?.[0]?.containerPort,
+        ip: details?.find(({ name }) => name === "privateIPv4Address")?.value,
+        port: taskDefinition?.containerDefinitions[0]?.portMappings?.[0]?.containerPort,
       });
     }
   }
-  return tasks;
+  return found;
 }
 
 /** What to look at after a start with an AWS target, with commands that work as they are printed. */
