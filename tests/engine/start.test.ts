@@ -209,7 +209,7 @@ it.each([
     if (target !== "host") {
       const variables = [...end.matchAll(/^ {2}(export AWS_.*)$/gm)].map(([, line]) => line!);
       expect(variables).toHaveLength(8);
-      // The AWS CLI isn't everywhere. It sends what these programs send.
+      // The AWS CLI is not installed everywhere, so only the endpoints are tried.
       for (const line of variables.filter((one) => one.includes("_ENDPOINT_URL")))
         shell(`${line}; curl --silent --show-error "\${${/AWS_\w+/.exec(line)![0]}}/"`);
     }
