@@ -69,6 +69,6 @@ export function show(value: unknown): string {
 /** The text of one or more problems, one a line, each starting with the component's name. */
 export function describeProblems(name: string, problems: readonly Problem[]): string {
   return problems
-    .map((problem) => escapeControls(`${name}: ${problem.path}: ${problem.what}; ${problem.fix}`))
+    .map((problem) => printable(`${name}: ${problem.path}: ${problem.what}; ${problem.fix}`))
     .join("\n");
 }

@@ -13,12 +13,28 @@ export function beforeChange(
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
   const printed = (args: pulumi.ResourceHookArgs) =>
-    check(args).catch((error: Error) => {
+    check(withoutMarks(args)).catch((error: Error) => {
       error.message = printableLines(error.message);
       throw error;
     });
   const hook = new pulumi.ResourceHook(name, printed, { onDryRun });
   return { beforeCreate: [hook], beforeUpdate: [hook] };
+}
+
+/**
+ * The arguments of a hook in which a secret value is an output of the plain value. The SDK leaves the marks of secrets within a
+ * secret, such as those that Pulumi's command provider puts into a connection.
+ */
+export const withoutMarks = <T extends pulumi.ResourceHookArgs | pulumi.ErrorHookArgs>(args: T) =>
+  withoutMark({ ...args }) as T;
+
+function withoutMark(value: unknown): unknown {
+  if (pulumi.Output.isInstance(value)) return value.apply(withoutMark);
+  if (pulumi.runtime.isRpcSecret(value))
+    return withoutMark(pulumi.runtime.unwrapRpcSecret(value));
+  if (Array.isArray(value)) return value.map(withoutMark);
+  if (value?.constructor !== Object) return value; // an asset, among others
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withoutMark(one)]));
 }
 
 /** The values of a map by their paths: `environment.TOKEN`. */
@@ -56,7 +72,7 @@ export function explainFailure(
 ): pulumi.ResourceHookBinding {
   if (!hooksSupported()) return {};
   const hook = new pulumi.ErrorHook(name, async (failure) => {
-    const said = await sentence(failure.errors.join("\n"), failure);
+    const said = await sentence(failure.errors.join("\n"), withoutMarks(failure));
     if (said !== undefined) await log.error(said, subject);
     return false;
   });

@@ -1,5 +1,7 @@
 // `npm start`, `npm run preview`, `npm run down`, `npm run pulumi -- ARGS` and `npm test`.
+import type { AwsEnvironment } from "./aws";
 import { down } from "./down";
+import { emulatedNotes, runningTasks } from "./emulated";
 import { type Environment, ensureEnvironment } from "./environment";
 import { LocalError, messageOf } from "./errors";
 import { consoleLog, type Log } from "./log";
@@ -14,7 +16,7 @@ import {
   readState,
   stackName,
 } from "./stack";
-import { prepareAws, takeTarget } from "./stackAws";
+import { configuredTarget, prepareAws, refuseTarget, takeTarget } from "./stackAws";
 import { test } from "./testCommand";
 import { reportTypeErrors, typeErrors } from "./typeCheck";
 
@@ -38,6 +40,7 @@ async function beside(args: string[], log: Log): Promise<number> {
 
 /** Type errors fail it, as they do where Pulumi checks them itself. */
 async function preview(args: string[], log: Log): Promise<number> {
+  refuseTarget(args, "npm run preview");
   const errors = typeErrors();
   const code = await beside(["preview", "--stack", stackName, ...args], log);
   return (await reportTypeErrors(errors)) ? code || 1 : code;
@@ -46,15 +49,15 @@ async function preview(args: string[], log: Log): Promise<number> {
 async function onStack(
   log: Log,
   target: string | undefined,
-  work: (environment: Environment) => Promise<number>,
+  work: (environment: Environment, aws?: AwsEnvironment) => Promise<number>,
 ): Promise<number> {
   const release = await lockStack(log);
   try {
     const environment = await ensureEnvironment(log);
     await prepareStack(environment, log);
-    await prepareAws(target, environment, log);
+    const aws = await prepareAws(target, environment, log);
     await clearLeftovers(environment, log);
-    return await work(environment);
+    return await work(environment, aws);
   } finally {
     await release();
   }
@@ -65,7 +68,7 @@ async function start(args: string[], log: Log): Promise<number> {
   log.info(`  services and state: ${stateDir()}\n  built tools:        ${cacheDir()}`);
   const { target, rest } = takeTarget(args);
   const errors = typeErrors();
-  return onStack(log, target, async (environment) => {
+  return onStack(log, target, async (environment, aws) => {
     const code = await pulumi(environment, [
       ...["up", "--yes", "--skip-preview", "--stack", stackName],
       ...rest,
@@ -74,13 +77,18 @@ async function start(args: string[], log: Log): Promise<number> {
       await reportTypeErrors(errors);
       return code;
     }
-    const { url } = await outputs(environment);
+    const running = configuredTarget();
     log.info("");
-    if (typeof url === "string" && url) log.info(`It runs: open ${url}\n`);
     if (environment.ownEngine) {
       log.info(
         `Its engine, for docker's own commands: export DOCKER_HOST=${environment.env.DOCKER_HOST}\n`,
       );
+    }
+    if (aws && running !== "host") {
+      log.info(emulatedNotes(running, aws, running === "ecs" ? await runningTasks(aws) : []));
+    } else {
+      const { url } = await outputs(environment);
+      if (typeof url === "string" && url) log.info(`It runs: open ${url}\n`);
     }
     log.info(`What to try next:
   edit examples/web/RELEASE, then npm start        the page shows the new release

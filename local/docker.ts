@@ -1,6 +1,6 @@
 import http from "node:http";
-import { rmSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { LocalError } from "./errors";
 import { run, which } from "./exec";
 import type { Log } from "./log";
@@ -88,9 +88,56 @@ export async function ensureEngine(log: Log): Promise<Engine> {
   }
   if (!docker) throw new Error("the package docker.io brought no `docker` command");
   ensureDir(stateDir("docker"));
-  if (!(await enginePing(ownSocket()))) removeStalePidFiles();
+  if (!(await enginePing(ownSocket()))) {
+    refuseSecondEngine(otherEngines(runningEngines(), stateDir("docker", "data")));
+    removeStalePidFiles();
+  }
   await ensureService(ownEngine(), log);
   return { host: `unix://${ownSocket()}`, docker, own: true };
+}
+
+/** A Docker engine that runs in this network. */
+export interface RunningEngine {
+  readonly pid: number;
+  readonly args: readonly string[];
+}
+
+/** Every dockerd in this process's network namespace, whoever started it. */
+function runningEngines(): RunningEngine[] {
+  const network = (pid: string | number) => readlinkSync(`/proc/${pid}/ns/net`);
+  return readdirSync("/proc").flatMap((entry) => {
+    try {
+      const args = readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0");
+      const isEngine = basename(args[0] ?? "") === "dockerd" && network(entry) === network("self");
+      return isEngine ? [{ pid: Number(entry), args }] : [];
+    } catch {
+      return []; // Not a process, or it ended in the meantime.
+    }
+  });
+}
+
+/** Those that aren't the one with this data root. */
+export const otherEngines = (engines: readonly RunningEngine[], own: string): RunningEngine[] =>
+  engines.filter(({ args }) => !args.includes(own));
+
+/**
+ * Two engines in one network use the same bridge, addresses and firewall chains: each start breaks the published ports of the other, and
+ * a port of one leads to a container of the other.
+ *
+ * @throws LocalError if there is another engine
+ */
+export function refuseSecondEngine([other]: readonly RunningEngine[]): void {
+  if (other === undefined) return;
+  const { pid, args } = other;
+  const socket = args.find((arg) => arg.startsWith("unix://")) ?? "unix:///var/run/docker.sock";
+  const data = args[args.indexOf("--data-root") + 1] ?? "";
+  const state = data.endsWith("/docker/data") ? dirname(dirname(data)) : undefined;
+  const stop = state ? `MULTIARCH_STATE_DIR=${state} npm run down` : `kill ${pid}`;
+  throw new LocalError(
+    `another Docker engine runs in this network (process ${pid}, ${socket})`,
+    "two engines use the same bridge and firewall rules, so each breaks the published ports of the other",
+    `end it with \`${stop}\`, or use it: \`export DOCKER_HOST=${socket}\`, and give the project in Pulumi.yaml another name, by which its containers are told apart`,
+  );
 }
 
 /** dockerd refuses to start when the number in its pid file belongs to any process, also another's. */

@@ -113,6 +113,7 @@ async function prepare(log: Log): Promise<Environment> {
     ...pulumi.path,
     dirname(engine.docker),
     ...(process.env.PATH ?? "").split(delimiter),
+    dirname(pulumi.command),
   ];
   return {
     env: {

@@ -13,13 +13,20 @@ export async function isFree(port: number, host?: string): Promise<boolean> {
   });
 }
 
-/** SIP's ports: `fetch` refuses to connect to them. */
-const refusedByFetch = [5060, 5061];
+/** Whether `fetch` and browsers refuse to connect to a free port (https://fetch.spec.whatwg.org/#port-blocking): this Node tells. */
+export async function isBlocked(port: number): Promise<boolean> {
+  try {
+    await (await fetch(`http://127.0.0.1:${port}`)).body?.cancel();
+    return false;
+  } catch (error) {
+    return ((error as Error).cause as Error | undefined)?.message === "bad port";
+  }
+}
 
-/** The first free port from a given one on. */
+/** The first free port from a given one on, which programs and browsers can connect to. */
 export async function freePort(from: number, host?: string): Promise<number> {
   for (let port = from; port < from + 500; port++)
-    if (!refusedByFetch.includes(port) && (await isFree(port, host))) return port;
+    if ((await isFree(port, host)) && !(await isBlocked(port))) return port;
   throw new Error(`no free port between ${from} and ${from + 500}`);
 }
 

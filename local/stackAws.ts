@@ -1,23 +1,50 @@
 import { existsSync, readFileSync } from "node:fs";
-import { awsRuns, ensureAws } from "./aws";
+import { basename } from "node:path";
+import { type AwsEnvironment, awsRuns, ensureAws } from "./aws";
 import type { Environment } from "./environment";
+import { LocalError } from "./errors";
 import { must, run } from "./exec";
 import type { Log } from "./log";
 import { checkout } from "./paths";
-import { configFile, readState, stackName } from "./stack";
+import { configFile, project, readState, stackName } from "./stack";
 
 const targets = ["host", "ec2", "ecs", "lambda"];
 
-/** Takes `--target NAME` out of a command's arguments; Pulumi has an option of that name too, whose value is a URN. */
+/** Takes `--target NAME` out of a command's arguments. Pulumi has an option of that name too, whose value is a URN or a pattern of URNs. */
 export function takeTarget(args: readonly string[]): { target?: string; rest: string[] } {
-  const at = args.findIndex(
-    (arg, i) => arg === "--target" && targets.includes(args[i + 1] as string),
-  );
-  if (at >= 0) {
-    return { target: args[at + 1], rest: [...args.slice(0, at), ...args.slice(at + 2)] };
+  const rest: string[] = [];
+  let target: string | undefined;
+  for (let at = 0; at < args.length; at++) {
+    const [, joined] = /^--target(?:=(.*))?$/.exec(args[at]!) ?? [undefined, null];
+    if (joined === null) {
+      rest.push(args[at]!);
+      continue;
+    }
+    const value = joined ?? args[++at] ?? "";
+    if (/^urn:|\*/.test(value)) rest.push("--target", value);
+    else target = known(value);
   }
-  const joined = args.find((arg) => targets.some((name) => arg === `--target=${name}`));
-  return { target: joined?.split("=")[1], rest: args.filter((arg) => arg !== joined) };
+  return { target, rest };
+}
+
+function known(target: string): string {
+  if (targets.includes(target)) return target;
+  throw new LocalError(
+    `--target: ${JSON.stringify(target)} is not a target`,
+    "`npm start -- --target NAME` says what runs the app",
+    `write one of ${targets.join(", ")}, or the URN of a resource, which is passed on to Pulumi`,
+  );
+}
+
+/** Rejects `--target NAME` for a command that deploys nothing. */
+export function refuseTarget(args: readonly string[], command: string): void {
+  const { target } = takeTarget(args);
+  if (target === undefined) return;
+  throw new LocalError(
+    `--target: ${command} doesn't take the target ${target}`,
+    "only `npm start` changes what runs the app",
+    `run \`npm start -- --target ${target}\`, or set \`target\` in ${basename(configFile())} and run \`${command}\` again`,
+  );
 }
 
 /** The arguments of `pulumi config set-all --path` for plain values. */
@@ -42,8 +69,8 @@ export async function prepareAws(
   target: string | undefined,
   environment: Environment,
   log: Log,
-): Promise<void> {
-  const text = existsSync(configFile()) ? readFileSync(configFile(), "utf8") : "";
+): Promise<AwsEnvironment | undefined> {
+  const text = configText();
   const wanted = target === undefined ? text.includes("aws:endpoints") : target !== "host";
   const ran = awsRuns();
   const aws = wanted ? await ensureAws(log, environment) : undefined;
@@ -54,6 +81,16 @@ export async function prepareAws(
     await must(environment.pulumi, set, { cwd: checkout, env: environment.env });
   }
   if (aws && !ran) await forget(environment, log);
+  return aws;
+}
+
+const configText = () => (existsSync(configFile()) ? readFileSync(configFile(), "utf8") : "");
+
+/** The target in the stack's configuration. */
+export function configuredTarget(text = configText()): string {
+  return (
+    new RegExp(`^\\s+["']?${project}:target["']?:\\s*["']?(\\w+)`, "m").exec(text)?.[1] ?? "host"
+  );
 }
 
 /** What the emulators had is gone when they stop, so the state must not say that it is there. */

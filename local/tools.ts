@@ -8,7 +8,7 @@ import {
   rmSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { download, type Download, Unreachable } from "./download";
+import { answers, download, type Download, Unreachable } from "./download";
 import { LocalError, messageOf } from "./errors";
 import { isExecutable, lastLines, must, run, which } from "./exec";
 import type { Log } from "./log";
@@ -179,7 +179,7 @@ export async function ensureTool(tool: Tool, log: Log): Promise<Programs> {
 const directoryOf = (tool: Tool) => cacheDir("tools", `${tool.name}-${tool.version}`);
 
 /** Gets a tool without building it, or the reason why there is none. */
-export async function findTool(tool: Tool, log: Log): Promise<Programs | string> {
+async function findTool(tool: Tool, log: Log): Promise<Programs | string> {
   const installed = await findInstalled(tool);
   if (installed) return installed;
   const directory = directoryOf(tool);
@@ -188,6 +188,18 @@ export async function findTool(tool: Tool, log: Log): Promise<Programs | string>
   if (!tool.release) return "it is part of this checkout";
   const missed = await tryDownload(tool, tool.release, directory, log);
   return missed ?? (programsIn(tool, directory) as Programs);
+}
+
+/**
+ * Gets the official release of a tool that a stand-in or a build is used for: the one from an earlier run, or a download. It waits at
+ * most 3 seconds for the publisher's answer.
+ */
+export async function findOfficial(tool: Tool, log: Log): Promise<Programs | undefined> {
+  const directory = cacheDir("tools", `${tool.name}-${tool.version}-official`);
+  const cached = programsIn(tool, directory);
+  if (cached || !tool.release?.hash || !(await answers(tool.release.url))) return cached;
+  await tryDownload(tool, tool.release, directory, log);
+  return programsIn(tool, directory);
 }
 
 async function findInstalled(tool: Tool): Promise<Programs | undefined> {

@@ -46,13 +46,25 @@ export async function main(): Promise<void> {
     if (typeof reference !== "string" || !Array.isArray(platforms))
       throw new Refusal("MULTIARCH_VERIFY must hold reference and platforms, as JSON");
     if (push) await pushTag(push, logins);
-    const report = await look(settings, { username, password }, logins);
+    const report = bounded(await look(settings, { username, password }, logins));
     process.stdout.write(`${JSON.stringify(report)}\n`);
     process.exitCode = 0;
   } catch (error) {
     const lines = messageOf(error).replace(/^/gm, name ? `${name}: ` : "");
     process.stderr.write([...others, own].reduce(masked, `${lines}\n`));
   }
+}
+
+/** The most bytes of a report. The state keeps it, and Pulumi's command plugin hangs on a line of 64 KiB in a stream that is logged. */
+const mostBytes = 60_000;
+
+/** The report; without what has no fixed length where an image makes that very long. */
+export function bounded(report: Report): Report {
+  if (Buffer.byteLength(JSON.stringify(report)) < mostBytes) return report;
+  const images = report.images.map(({ platform, digest, size }) => ({ platform, digest, size }));
+  const warning =
+    "the paths and warnings of these images are too long to be reported. Use shorter paths for the programs that they start";
+  return { ...report, images, warnings: [warning] };
 }
 
 /** As deep as it is asked for; each depth holds the ones before it. */

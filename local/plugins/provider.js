@@ -238,19 +238,18 @@ function cancel() {
 }
 
 /**
- * A killed engine says no goodbye. The official plugins ask after it every five minutes
- * (sdk/go rpcutil.Healthcheck) and then end; a look at its port costs nothing, so we look more
- * often, and never end while a call still holds on.
+ * A killed engine doesn't say goodbye. The official plugins look for it every five minutes and end if it is gone
+ * (sdk/go rpcutil.Healthcheck). A stand-in looks more often, and ends before five minutes only if no call runs.
  */
 function watchEngine() {
   const [host, port] = engineAddress.split(":");
+  let missed = 0;
   setInterval(() => {
     const socket = net.connect({ host, port: Number(port) });
     socket.on("connect", () => socket.destroy());
     socket.on("error", () => {
-      if (calls.running.size === 0) {
-        process.exit(1);
-      }
+      missed += 1;
+      if (calls.running.size === 0 || missed >= 30) process.exit(1);
     });
   }, 10_000).unref();
 }

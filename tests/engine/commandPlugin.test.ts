@@ -12,7 +12,7 @@ import { createProject, NOTHING, type Project, type RunResult, type Step } from 
 /** PHASE 1 creates, PHASE 2 changes, PHASE 3 breaks. Commands leave their traces in `log`. */
 const program = `
   const pulumi = require("@pulumi/pulumi");
-  const { local } = require("@pulumi/command");
+  const { local, remote } = require("@pulumi/command");
   const phase = Number(process.env.PHASE);
   const changed = phase >= 2;
   const broken = phase === 3;
@@ -66,6 +66,9 @@ const program = `
   command("logged", { create: "echo to-be-seen; echo also-seen >&2" });
   command("logging stderr", { create: "echo unseen-1; echo seen-2 >&2", logging: "stderr" });
   command("logging none", { create: "echo unseen-3; echo unseen-4 >&2", logging: "none" });
+  command("longest line", { create: "head -c 65535 /dev/zero | tr '\\\\0' x; echo; echo after-it" });
+  const hop = { host: "192.0.2.1", password: "given", privateKey: pulumi.secret("given") };
+  new remote.Command("remote", { connection: { ...hop, proxy: hop } });
   command("long line", { create: "head -c 200000 /dev/zero | tr '\\\\0' x", logging: "none" });
   command("undeletable", { create: "true", delete: "test ! -e stuck" });
   command("failing update", {
@@ -94,6 +97,8 @@ let stuck: RunResult;
 let destroyed: RunResult;
 let secondState: Awaited<ReturnType<Project["state"]>>;
 let failedState: Awaited<ReturnType<Project["state"]>>;
+/** The state with its secrets. */
+let exported: string;
 const logs: string[][] = [];
 
 /** The lines of `log` since the last look. */
@@ -119,6 +124,7 @@ beforeAll(async () => {
   failedState = await project.state();
   reverted = await project.up(phase(2));
   takeLog();
+  exported = (await project.pulumi(["stack", "export", "--show-secrets"])).stdout;
   project.write("stuck", "");
   stuck = await project.destroy({ args: ["--continue-on-error"], expectFailure: true });
   logs.push(takeLog());
@@ -135,6 +141,19 @@ function step(run: RunResult, name: string): Step {
 
 const output = (run: RunResult, name: string, property = "stdout") =>
   step(run, name).outputs?.[property];
+
+const secretMark = "4dabf18193072939515e22adb298388d";
+const secretMarkValue = "1b47061264138c4ac30d75fd1eb44270";
+type Connection = Record<string, unknown> & { proxy?: Connection };
+
+/** The connection of a resource in an exported state. */
+function parsed(state: string, name: string): Connection {
+  const { deployment } = JSON.parse(state) as {
+    deployment: { resources: { urn: string; inputs: { connection: { plaintext: string } } }[] };
+  };
+  const found = deployment.resources.find(({ urn }) => urn.endsWith(`::${name}`));
+  return JSON.parse(found!.inputs.connection.plaintext) as Connection;
+}
 
 const inState = (state: typeof secondState, name: string) =>
   state.resources.find(({ urn }) => urn.endsWith(`::${name}`));
@@ -239,6 +258,14 @@ describe("secrets", () => {
     });
   });
 
+  test("the provider makes the credentials in a connection secrets, in a connection that is secret itself", () => {
+    const connection = parsed(exported, "remote");
+    expect(connection).toMatchObject({ host: "192.0.2.1", user: "root", port: 22 });
+    const { password, privateKey, proxy } = connection;
+    for (const value of [password, privateKey, proxy?.password, proxy?.privateKey])
+      expect(value).toEqual({ [secretMark]: secretMarkValue, plaintext: '"given"' });
+  });
+
   test("additionalSecretOutputs stay secret after an update", () => {
     expect(inState(secondState, "secret output")?.outputs?.stdout).toHaveProperty("ciphertext");
     expect(secondState.text).not.toContain('"stdout": "canary-2"');
@@ -249,6 +276,7 @@ describe("while it runs", () => {
   test.each([
     ["stdout is shown", "to-be-seen", true],
     ["stderr is shown", "also-seen", true],
+    ["a line of 65,535 bytes is shown, and what follows it", "after-it", true],
     ["logging: stderr shows that alone", "seen-2", true],
     ["logging: stderr hides stdout", "unseen-1", false],
     ["logging: none hides stdout", "unseen-3", false],
@@ -337,3 +365,30 @@ test("SIGINT kills a command's own process, and waits for what it started", asyn
   expect(output).toContain('signal: killed: running "sh -s; exit $?":\n');
   expect(fs.readFileSync(path.join(interrupted.directory, "log"), "utf8")).toBe("finished\n");
 });
+
+test("a line of 64 KiB or more blocks a command for ever, although its process has ended, and SIGINT changes nothing", async () => {
+  const blocked = await createProject({
+    name: "command-blocked",
+    program: `
+      const { local } = require("@pulumi/command");
+      new local.Command("blocked", {
+        create: "head -c 65536 /dev/zero | tr '\\\\0' x; echo; touch ended",
+        logging: "stdout",
+      });
+    `,
+  });
+  const up = blocked.start("up");
+  const ended = path.join(blocked.directory, "ended");
+  await waitUntil(() => fs.existsSync(ended));
+  up.kill("SIGINT");
+  const first = await Promise.race([up.done.then(() => "ended"), pause(3000).then(() => "blocked")]);
+  expect(first).toBe("blocked");
+  up.kill("SIGKILL");
+  await up.done;
+});
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function waitUntil(isDue: () => boolean): Promise<void> {
+  while (!isDue()) await pause(50);
+}

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   cpSync,
   mkdtempSync,
@@ -36,6 +36,8 @@ beforeAll(() => {
   symlinkSync(join(checkout, "node_modules"), join(copy, "node_modules"));
   // A lockfile newer than what is installed has `npm ci` empty that folder: through the link, the checkout's own.
   utimesSync(join(copy, "package-lock.json"), 0, 0);
+  // The checkout's may have been edited, as the README suggests.
+  writeFileSync(join(copy, "examples/web/RELEASE"), "first release\n");
   edit("Pulumi.yaml", (text) => text.replace(/^name: .*$/m, `name: ${project}`));
 });
 afterAll(async () => {
@@ -105,6 +107,15 @@ const containers = () =>
   docker(environment().env, "ps", "-aq", "--filter", `name=^${project}-`)
     .split("\n")
     .filter(Boolean);
+
+/** Runs a command as a person who pastes it does, on the engine of the tests, and gives what it printed. */
+const shell = (command: string) =>
+  execFileSync("sh", ["-c", command], {
+    env: { ...process.env, DOCKER_HOST: environment().env.DOCKER_HOST },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: 20_000,
+  });
 
 /** Processes that work for this state: its services, and commands on it. */
 function processes(): string[] {
@@ -185,14 +196,39 @@ it("a preview with --diff and any other command of Pulumi run in the same enviro
 });
 
 it.each([
-  ["ecs", "aws:ecs:Service web created"],
-  ["ec2", "aws:ssm:Association web-release created"],
-  ["lambda", "aws:lambda:Alias web-alias created"],
-  ["host", "command:local:Command web created"],
-])("a start with --target %s moves the app there", async (target, made) => {
-  const output = await npm(`start -- --target ${target}`);
-  expect(output).toContain(`+  ${made}`);
-  expect(output).toContain("What to try next");
+  ["ecs", "aws:ecs:Service web created", ["<h1>third release</h1>", ""]],
+  ["ec2", "aws:ssm:Association web-release created", ["<instanceType>t3.small</instanceType>"]],
+  ["lambda", "aws:lambda:Alias web-alias created", ['"PackageType": ?"Image"']],
+  ["host", "command:local:Command web created", []],
+])(
+  "a start with --target %s moves the app there, and each command that it prints at the end works as printed",
+  async (target, made, answers) => {
+    const output = await npm(`start -- --target ${target}`);
+    expect(output).toContain(`+  ${made}`);
+    expect(output).toContain("What to try next");
+    const end = output.slice(output.indexOf("Resources:"));
+    const commands = [...end.matchAll(/^ {2}((?:curl|docker) .*)$/gm)].map(
+      ([, command]) => command!,
+    );
+    expect(commands).toHaveLength(answers.length);
+    const answered = commands.map((command) => shell(`${command} 2>&1`));
+    answers.forEach((answer, at) => expect(answered[at]).toMatch(new RegExp(answer)));
+    if (target !== "host") {
+      const variables = [...end.matchAll(/^ {2}(export AWS_.*)$/gm)].map(([, line]) => line!);
+      expect(variables).toHaveLength(8);
+      // The AWS CLI is not installed everywhere, so only the endpoints are tried.
+      for (const line of variables.filter((one) => one.includes("_ENDPOINT_URL")))
+        shell(`${line}; curl --silent --show-error "\${${/AWS_\w+/.exec(line)![0]}}/"`);
+    }
+  },
+);
+
+it("a target that doesn't exist is an error that lists the targets, before anything is done", async () => {
+  const { code, output } = await begin("start -- --target esc").done;
+  expect(code).toBe(1);
+  expect(output).toContain('error: --target: "esc" is not a target');
+  expect(output).toContain("write one of host, ec2, ecs, lambda");
+  expect(output).not.toContain("Updating");
 });
 
 it("down removes the container and stops what was started, and nothing else; a second one finds nothing to do", async () => {

@@ -36,10 +36,14 @@ export const builders = async (): Promise<string[]> =>
   (await run("buildx", "ls", "--format", "{{.Builder.Name}}")).sort();
 
 /**
- * Whether it is a plugin of Pulumi's, of which some outlive a killed engine: each looks every five minutes whether that still
- * lives (`rpcutil.Healthcheck` in the SDK's provider.Main), and ends.
+ * Whether it is a plugin or a language host of Pulumi's. Some outlive a killed engine: each looks for it every five minutes
+ * (`rpcutil.Healthcheck` in the SDK's provider.Main) and ends.
  */
-export const isPlugin = (command: string): boolean => /\/pulumi-resource-/.test(command);
+export const isPlugin = (command: string): boolean =>
+  /\/pulumi-(resource|language)-/.test(command);
+
+/** Whether it is what Pulumi's own language host leaves in the temporary folder after a kill: a folder of two named pipes. */
+export const isPipes = (name: string): boolean => name.startsWith("pulumi-node-pipes");
 
 /** Looks for them. */
 export async function leftovers(options: {
@@ -66,7 +70,7 @@ export async function leftovers(options: {
     containers: containers.filter((one) => !accounted.includes(one)),
     images: Math.max(0, images.length - 2),
     builders: (await builders()).filter((name) => !options.builders.includes(name)),
-    files: readdirSync(temporary),
+    files: readdirSync(temporary).filter((name) => !isPipes(name)),
     processes: processesOf(directory)
       .map(({ command }) => command)
       .filter((command) => !isPlugin(command)),

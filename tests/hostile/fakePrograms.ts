@@ -16,9 +16,13 @@ export const shells: readonly (readonly string[])[] = [
   ["/bin/busybox", "sh"],
 ].filter(([file]) => existsSync(file!));
 
+/** A line of 100 kB that has no end. */
+const longLine = `head -c 100000 /dev/zero | tr '\\0' x`;
+
 /** An engine on which no container exists before `create`, and on which every container is healthy then. */
 const docker = `
 for last; do :; done
+case "$1 $2 " in "$NOISY"*) ${longLine} >&2; [ "$NOISY_CODE" = 0 ] || { ${longLine}; exit "$NOISY_CODE"; } ;; esac
 case "$1 $2 $4 " in
 'create '*)
   name= lock=
@@ -46,12 +50,17 @@ const programs: Readonly<Record<string, string>> = {
   python3: "cat >/dev/null; echo value",
 };
 
-/** Runs a script as a host or an instance does, with fake programs first on its PATH that record how they are called. */
+/**
+ * Runs a script as a host or an instance does, with fake programs first on its PATH that record how they are called.
+ *
+ * @param noisy a command of the engine that prints a line of 100 kB, and its exit code
+ */
 export function runScript(
   folder: string,
   shell: readonly string[],
   script: string,
   words: string[],
+  noisy: readonly [command: string, code: number] = ["none", 0],
 ) {
   const [bin, calls] = [join(folder, "bin"), join(folder, "calls")];
   rmSync(calls, { recursive: true, force: true });
@@ -69,7 +78,13 @@ case "$1" in create) cat >"$at.stdin" ;; esac`;
   const [file, ...options] = shell;
   const ran = spawnSync(file!, [...options, "-s", "--", ...words], {
     input: script,
-    env: { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, CALLS: calls, HOME: folder },
+    env: {
+      PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
+      CALLS: calls,
+      HOME: folder,
+      NOISY: noisy[0],
+      NOISY_CODE: String(noisy[1]),
+    },
     encoding: "utf8",
     timeout: 30_000,
   });

@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { download, findChecksum, forgetHosts, onMirror, Unreachable } from "../../local/download";
 import { silentLog } from "../../local/log";
 import { fillAtomically } from "../../local/paths";
-import { ensureTool, tools, type Tool } from "../../local/tools";
+import { ensureTool, findOfficial, tools, type Tool } from "../../local/tools";
 
 const sha256 = (data: string | Buffer) => createHash("sha256").update(data).digest("hex");
 
@@ -136,6 +136,30 @@ test("a tool is downloaded once and then found", async () => {
   requests.length = 0;
   await expect(ensureTool(greeter, silentLog)).resolves.toEqual(programs);
   expect(requests).toEqual([]);
+});
+
+test("an official release is downloaded once beside the build that it replaces, and only with a hash", async () => {
+  const greeter = serveGreeter("#!/bin/sh\necho official\n");
+  const built = join(work, "cache", "tools", "greeter-1.0.0");
+  mkdirSync(built, { recursive: true });
+  writeFileSync(join(built, "greeter"), "#!/bin/sh\necho built\n", { mode: 0o755 });
+  expect(await findOfficial(tool({ release: { url, hash: null } }), silentLog)).toBeUndefined();
+  expect(requests).toEqual([]);
+  const official = await findOfficial(greeter, silentLog);
+  expect(execFileSync(official!.greeter as string).toString()).toBe("official\n");
+  requests.length = 0;
+  expect(await findOfficial(greeter, silentLog)).toEqual(official);
+  expect(requests).toEqual([]);
+  expect(execFileSync(join(built, "greeter")).toString()).toBe("built\n");
+});
+
+test("an official release whose publisher doesn't answer is waited for 3 seconds", async () => {
+  server.removeAllListeners("request");
+  const started = Date.now();
+  expect(await findOfficial(tool(), silentLog)).toBeUndefined();
+  expect(Date.now() - started).toBeGreaterThan(2500);
+  expect(Date.now() - started).toBeLessThan(4500);
+  server.closeAllConnections();
 });
 
 test("a half-written tool of a killed run is not used", async () => {

@@ -185,7 +185,7 @@ is_abandoned() { # whether the owner of a lock is gone: its ID, then what its la
 }
 
 # An engine that doesn't answer has not said that there are none.
-list_containers() { listed=$(engine ps --all --quiet --filter "$1") || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
+list_containers() { listed=$(engine ps --all --quiet --filter "$1" 2>/dev/null) || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
 
 fetch() { # the image, by its digest
   run image inspect --format '{{.Id}}' "$image" && return
@@ -258,7 +258,7 @@ pull() {
   find_engine
   prepare_login
   (use_login && fetch) || exit 1 # in a process of its own, so that no other one is given the credentials
-  built=$(engine image inspect --format '{{.Architecture}}' "$image") || fail "the engine can't tell what the image is for"
+  built=$(engine image inspect --format '{{.Architecture}}' "$image" 2>/dev/null) || fail "the engine can't tell what the image is for"
   [ "$(architecture_of "$built")" = "$architecture" ] || { explain '' && exit 1; }
   # The tag is the record of what was pulled for this app, and keeps the image from the engine's prune.
   run tag "$image" "localhost/multiarch/$app:${image##*:}" || fail "the image could not be tagged: $said"
@@ -421,7 +421,7 @@ list_own() { # The label alone proves nothing, because `docker commit` copies it
       case $base in
       "$app") tagged=yes ;;
       *[!a-z0-9-]*) continue ;;
-      *) tagged=$(engine images --quiet "localhost/multiarch/$base") || fail "the engine doesn't tell which images $base has" ;;
+      *) tagged=$(engine images --quiet "localhost/multiarch/$base" 2>/dev/null) || fail "the engine doesn't tell which images $base has" ;;
       esac
       [ -z "$tagged" ] || { listed="$listed $container" && break; }
     done

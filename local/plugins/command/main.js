@@ -26,8 +26,8 @@ const {
   withoutIgnored,
   write,
 } = require("../provider.js");
-const { changes, isObject, markUnknowns, plain, secret, unwrap } = require("../values.js");
-const { REMOTE_INPUTS, runRemote, withDefaults } = require("./remote.js");
+const { changes, isObject, markUnknowns, plain, unwrap } = require("../values.js");
+const { REMOTE_INPUTS, checkedConnection, runRemote } = require("./remote.js");
 const { run } = require("./shell.js");
 
 /** @typedef {import("../provider").Call} Call */
@@ -183,8 +183,7 @@ function check(request) {
     const reason = `Missing required field 'connection' on '${struct}'`;
     failures.push(checkFailure("connection", reason));
   }
-  // `provider:"secret"` (remote/command.go), whoever the program's SDK is.
-  if (known && isObject(value)) inputs.connection = secret(withDefaults(value));
+  if (known && isObject(value)) inputs.connection = checkedConnection(value);
   response.setInputs(write(inputs));
   response.setFailuresList(failures);
   return response;

@@ -7,7 +7,10 @@
 
 const net = require("node:net");
 const { Client, utils } = require("ssh2");
+const { isObject, secret, unwrap } = require("../values.js");
 const { lineReader, quote } = require("./shell.js");
+
+/** @typedef {import("../types").Value} Value */
 
 /** @typedef {import("./shell").Outputs} Outputs */
 /**
@@ -84,10 +87,14 @@ function runIn(client, command, inputs, previous, log) {
   /** @param {Buffer[]} chunks */
   const text = (chunks) => Buffer.concat(chunks).toString("utf8");
   // A server that doesn't take them is a warning, and no failure (`logAndWrapSetenvErr`).
+  const { stdout, stderr } = previous;
   const env =
     inputs.addPreviousOutputInEnv === false
       ? {}
-      : { PULUMI_COMMAND_STDOUT: previous.stdout, PULUMI_COMMAND_STDERR: previous.stderr };
+      : {
+          ...(stdout && { PULUMI_COMMAND_STDOUT: stdout }),
+          ...(stderr && { PULUMI_COMMAND_STDERR: stderr }),
+        };
   return new Promise((resolve, reject) => {
     /** @param {string} failure */
     const fail = (failure) => {
@@ -97,7 +104,8 @@ function runIn(client, command, inputs, previous, log) {
     // session.go, `ExitMissingError`: all that a cut connection leaves to say.
     const missing = "wait: remote command exited without exit status or exit signal";
     let ended = false;
-    client.on("close", () => ended || fail(missing));
+    let blocked = false; // session.Wait then waits for ever
+    client.on("close", () => ended || blocked || fail(missing));
     client.on("error", () => {});
     client.exec(command, { env }, (error, stream) => {
       if (error) return reject(error);
@@ -105,7 +113,10 @@ function runIn(client, command, inputs, previous, log) {
       const take = (channel) => (/** @type {Buffer} */ chunk) => {
         output[channel].push(chunk);
         output.all.push(chunk);
-        if (logging === channel || logging === "stdoutAndStderr") lines.write(chunk);
+        if (logging !== channel && logging !== "stdoutAndStderr") return;
+        if (lines.write(chunk)) return;
+        blocked = true;
+        (channel === "stdout" ? stream : stream.stderr).pause();
       };
       stream.on("data", take("stdout"));
       stream.stderr.on("data", take("stderr"));
@@ -116,6 +127,7 @@ function runIn(client, command, inputs, previous, log) {
         "close",
         (/** @type {number | null | undefined} */ code, /** @type {string} */ signal) => {
           ended = true;
+          if (blocked) return;
           // session.go, `Waitmsg.String` and `wait`: a signal without a status counts from 128.
           if (signal)
             return fail(
@@ -349,16 +361,27 @@ const hasKeys = (hop) =>
   hop.privateKey !== undefined || Boolean(hop.agentSocketPath ?? process.env.SSH_AUTH_SOCK);
 
 /**
- * The defaults of a connection (connection.go, proxyConnection.go, `SetDefault`), which every SDK sets as well.
+ * A connection as Check gives it back (connection.go, proxyConnection.go): with its defaults (`SetDefault`), which every SDK sets
+ * as well, and as a secret with secrets in it (`provider:"secret"`; infer/apply_secrets.go).
  *
- * @param {import("../types").Properties} connection
- * @returns {import("../types").Properties}
+ * @param {Value} connection
+ * @returns {Value}
  */
-function withDefaults(connection) {
-  const defaults = { user: "root", port: 22, dialErrorLimit: 10, perDialTimeout: 15 };
-  const { proxy } = connection;
-  const inner = typeof proxy === "object" && proxy !== null && !Array.isArray(proxy);
-  return { ...defaults, ...connection, ...(inner ? { proxy: { ...defaults, ...proxy } } : {}) };
+function checkedConnection(connection) {
+  return secret(checkedHop(connection));
 }
 
-module.exports = { REMOTE_INPUTS, runRemote, withDefaults };
+/** @param {Value} given @returns {Value} */
+function checkedHop(given) {
+  const { value, known, secret: isSecret } = unwrap(given);
+  if (!known || !isObject(value)) return given;
+  const defaults = { user: "root", port: 22, dialErrorLimit: 10, perDialTimeout: 15 };
+  /** @type {import("../types").Properties} */
+  const hop = { ...defaults, ...value };
+  for (const name of ["password", "privateKey", "privateKeyPassword"])
+    if (hop[name] !== undefined) hop[name] = secret(unwrap(hop[name]).value ?? hop[name]);
+  if (hop.proxy !== undefined) hop.proxy = checkedHop(hop.proxy);
+  return isSecret ? secret(hop) : hop;
+}
+
+module.exports = { REMOTE_INPUTS, checkedConnection, runRemote };

@@ -10,7 +10,6 @@ const { createHash } = require("node:crypto");
 const fs = require("node:fs");
 const { createRequire } = require("node:module");
 const path = require("node:path");
-const { TextDecoder } = require("node:util");
 
 const sdk = createRequire(require.resolve("@pulumi/pulumi/package.json"));
 /** @type {typeof import("@pulumi/pulumi/runtime/rpc")} */
@@ -143,6 +142,8 @@ async function execute(args, directory, env, inputs, log, cancelled) {
   const output = { stdout: [], stderr: [], all: [] };
   // One reader for both streams, as the official provider has it, so that lines keep their order.
   const lines = lineReader(log);
+  // Go's Wait then waits for ever, whatever becomes of the process.
+  let blocked = false;
 
   return new Promise((resolve) => {
     // No process group of its own: the command shares the plugin's, so the engine's clean-up of a
@@ -157,6 +158,7 @@ async function execute(args, directory, env, inputs, log, cancelled) {
     cancelled.addEventListener("abort", kill);
     /** @param {string} [failure] */
     const finish = (failure) => {
+      if (blocked) return;
       cancelled.removeEventListener("abort", kill);
       lines.end();
       /** @param {Buffer[]} chunks */
@@ -168,8 +170,9 @@ async function execute(args, directory, env, inputs, log, cancelled) {
       child[channel]?.on("data", (/** @type {Buffer} */ chunk) => {
         output[channel].push(chunk);
         output.all.push(chunk);
-        if (logged[channel]) {
-          lines.write(chunk);
+        if (logged[channel] && !lines.write(chunk)) {
+          blocked = true;
+          child[channel]?.pause();
         }
       });
     }
@@ -232,29 +235,38 @@ function cannotStart(file, directory) {
   return undefined;
 }
 
+/** The most bytes of a line, its end included, that the official plugin reads (bufio.MaxScanTokenSize). */
+const LONGEST_LINE = 64 * 1024;
+
 /**
- * Cuts what comes into lines as Go's bufio.Scanner does: no line end, no "\r" before it, and the
- * rest at the end if it isn't empty.
+ * Cuts output into lines as Go's bufio.Scanner does: without the line end and a "\r" before it, and with the rest at the end
+ * if it isn't empty.
  *
- * The official provider stops reading at a line of 64 KiB or more, and the command then hangs on
- * a full pipe (util.go, `LogOutput`). That is a fault and not copied.
+ * Like the official plugin (util.go, `LogOutput`), it stops at a line that is too long. Every later write then blocks for ever, and
+ * so does the command.
  *
  * @param {(line: string) => void} log
  */
 function lineReader(log) {
-  const decoder = new TextDecoder();
-  let rest = "";
+  /** @type {Buffer} */
+  let rest = Buffer.alloc(0);
+  let stopped = false;
+  /** @param {Buffer} line */
+  const tell = (line) => log(line.toString("utf8").replace(/\r$/, ""));
   return {
-    /** @param {Buffer} chunk */
+    /** @param {Buffer} chunk @returns {boolean} false: the writer blocks for ever */
     write(chunk) {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      lines.forEach((line) => log(line.replace(/\r$/, "")));
+      if (stopped) return false;
+      rest = Buffer.concat([rest, chunk]);
+      for (let end; (end = rest.indexOf("\n")) >= 0 && end < LONGEST_LINE; ) {
+        tell(rest.subarray(0, end));
+        rest = rest.subarray(end + 1);
+      }
+      stopped = rest.length >= LONGEST_LINE;
+      return rest.length <= LONGEST_LINE;
     },
     end() {
-      if (rest !== "") {
-        log(rest.replace(/\r$/, ""));
-      }
+      if (rest.length > 0 && !stopped) tell(rest);
     },
   };
 }
