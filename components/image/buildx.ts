@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { orElse } from "../late";
 import { nodeCommand } from "../nodeProgram";
 import { type Making, onceKnown } from "./built";
 import type { RegistryAccess } from "./inputs";
@@ -61,7 +62,7 @@ export function buildx(
         MULTIARCH_BUILDX: pulumi.jsonStringify(settings),
         MULTIARCH_LOGINS: pulumi.secret(pulumi.jsonStringify([...others, own])),
       },
-      triggers: [what.source, what.target ?? what.scan?.generator ?? ""],
+      triggers: [what.source, orElse(what.target ?? what.scan?.generator, "")],
     },
     { parent: image, hooks },
   );

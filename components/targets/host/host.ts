@@ -6,7 +6,7 @@ import { describeProblems, type Problem } from "../../errors";
 import { secretFields } from "../../hooks";
 import { program } from "../../hosting";
 import type { RegistryAccess } from "../../image/inputs";
-import { checkedLate, hidden, orElse } from "../../late";
+import { checkedLate, hidden, orElse, withoutNulls } from "../../late";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
 import { partPath, scopedName } from "../../scope";
@@ -62,6 +62,7 @@ export class HostTarget extends pulumi.ComponentResource {
    * @throws pulumi.RunError with a line for each thing that is wrong with the arguments
    */
   constructor(name: string, args: HostTargetArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = withoutNulls(args, opts?.parent);
     refuse(name, hostProblems(args));
 
     const architecture = statedArchitecture(args)!;
