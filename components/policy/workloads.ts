@@ -24,7 +24,11 @@ const kinds: Readonly<Record<string, (of: Properties) => readonly Partial<Worklo
     const { cpuArchitecture, operatingSystemFamily } = fields(runtimePlatform);
     if ((operatingSystemFamily ?? "LINUX") !== "LINUX") return [];
     // Only Fargate takes X86_64 where nothing is stated; elsewhere the cluster's instances decide.
-    if ((cpuArchitecture ?? undefined) === undefined && String(requiresCompatibilities) !== "FARGATE") return [];
+    if (
+      (cpuArchitecture ?? undefined) === undefined &&
+      String(requiresCompatibilities) !== "FARGATE"
+    )
+      return [];
     const containers: unknown = JSON.parse(String(containerDefinitions));
     return (Array.isArray(containers) ? containers : []).map((container) => ({
       image: text(fields(container).image),
