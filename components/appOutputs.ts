@@ -43,7 +43,7 @@ export function appOutputs(stack: pulumi.StackReference, name: string): pulumi.O
     if (isApp(value)) return value;
     return pulumi.all([stack.name, stack.outputs]).apply(([stackName, outputs]): never => {
       const what =
-        value === undefined || value === null
+        value === undefined
           ? `is no output of the stack, which has ${Object.keys(outputs).join(", ") || "none"}`
           : `is no App: it holds ${kindOf(value)}`;
       const fix = `write there \`export const ${name} = new multiarch.App(…)\` and run \`pulumi up\``;

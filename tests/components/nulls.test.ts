@@ -13,6 +13,7 @@ import {
 } from "../../components";
 import { describeProblems } from "../../components/errors";
 import { checkedLate, withoutNulls } from "../../components/late";
+import { workloadsOf } from "../../components/policy/workloads";
 import { answered, provided, stripped, watchRegistrations } from "../fuzz/mocked";
 import { alwaysRejected, placesIn, root } from "../fuzz/schema";
 import { fieldsOf, promisesIn, withField } from "../hostile/fields";
@@ -164,6 +165,25 @@ it("a list and a map with null are rejected with the path of the entry", () => {
   expect(errorOf("app", { ...app, host: { environment: { A: null } } })).toMatch(
     /^web: host\.environment\.A: /,
   );
+});
+
+it("null in a resource's properties is the same as leaving it out for the policy pack", () => {
+  const task = (runtimePlatform: unknown, requiresCompatibilities: unknown) =>
+    workloadsOf("aws:ecs/taskDefinition:TaskDefinition", {
+      ...{ runtimePlatform, requiresCompatibilities },
+      containerDefinitions: JSON.stringify([{ image: ref }]),
+    });
+  const nulls = { cpuArchitecture: null, operatingSystemFamily: null };
+  for (const compatibilities of [["EC2"], ["FARGATE"], null]) {
+    const absent = task(undefined, compatibilities ?? undefined);
+    expect(absent).toHaveLength(String(compatibilities) === "FARGATE" ? 1 : 0);
+    expect(task(null, compatibilities)).toEqual(absent);
+    expect(task(nulls, compatibilities)).toEqual(absent);
+  }
+  const lambda = { imageUri: ref, architectures: null };
+  expect(workloadsOf("aws:lambda/function:Function", lambda)).toMatchObject([
+    { architecture: "x86_64" },
+  ]);
 });
 
 it("TypeScript rejects null", () => {
