@@ -150,6 +150,16 @@ it.each([
   expect(await inputsOf(component, { ...nulls, ...args })).toEqual(await inputsOf(component, args));
 });
 
+it.each([`https://git.example.com/web.git#${"a".repeat(40)}`, "./examples/web"])(
+  "a Dockerfile that turns out to be null is the default one of %s",
+  async (context) => {
+    const image = (more: object) => ({ ...app, image: { context, ...more } });
+    const absent = await inputsOf("app", image({}));
+    expect(Object.keys(absent)).toContain("docker-build:index:Image web-linux-amd64");
+    expect(await inputsOf("app", image({ dockerfile: pulumi.output(null) }))).toEqual(absent);
+  },
+);
+
 it("null in place of arguments, or of an image, is an error that names what is missing", () => {
   expect(errorOf("app", null)).toBe(errorOf("app", undefined));
   expect(errorOf("app", { image: null })).toBe(errorOf("app", {}));
