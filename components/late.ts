@@ -30,7 +30,7 @@ export const shellCommand = (
 
 /** Fields that decide which resources exist, or which blocks of one: whether they are set has to be known at once. */
 const decisive =
-  /(^|\.)(ami|certificateArn|clusterArn|ephemeralStorage|kmsKeyArn|workingDirectory)$/;
+  /^(\w+\.)?(ami|clusterArn|ephemeralStorage|kmsKeyArn|loadBalancer\.certificateArn|workingDirectory)$/;
 
 const lateAbsence = (path: string): Problem => ({
   path,
