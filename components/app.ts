@@ -9,7 +9,7 @@ import type { ImageArgs } from "./image/imageArgs";
 import { recordedArgs } from "./image/inputs";
 import { planImage } from "./image/origin";
 import { plannedProblems, imageProblems } from "./image/imageProblems";
-import { checkedLate } from "./late";
+import { checkedLate, withoutNulls } from "./late";
 import { describePlan, type Plan, type Requirement } from "./plan";
 import { type CanonicalArchitecture, statedArchitecture } from "./platform";
 import { refuse } from "./refuse";
@@ -98,6 +98,7 @@ export class App extends pulumi.ComponentResource {
 
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: AppArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = withoutNulls(args);
     const plan = planApp(args);
     refuse(name, appProblems(name, args, plan));
     args = lateChecked(name, args, plan);

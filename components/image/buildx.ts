@@ -1,5 +1,6 @@
 import type * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
+import { orElse } from "../late";
 import { nodeCommand } from "../nodeProgram";
 import { type Making, onceKnown } from "./built";
 import type { RegistryAccess } from "./inputs";
@@ -93,7 +94,10 @@ export function buildx(
         MULTIARCH_LOGINS: pulumi.secret(pulumi.jsonStringify([...others, own])),
         ...(Object.fromEntries(values) as Record<string, pulumi.Output<string>>),
       },
-      triggers: [what.source, what.target ?? pulumi.jsonStringify(what.build?.attestations)],
+      triggers: [
+        what.source,
+        orElse(what.target ?? pulumi.jsonStringify(what.build?.attestations), ""),
+      ],
     },
     { parent: image, ...opts },
   );

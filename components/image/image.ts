@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { announced } from "../announcement";
 import { under } from "../check";
 import { watchDockerfile } from "../dockerfile/watch";
-import { checkedAlone } from "../late";
+import { checkedAlone, withoutNulls } from "../late";
 import { normalisePlatform } from "../platform";
 import { keepLocal } from "../outputs/local";
 import { refuse } from "../refuse";
@@ -41,6 +41,7 @@ export class Image extends pulumi.ComponentResource {
   public readonly images: pulumi.Output<PlatformImage[]>;
 
   constructor(name: string, args: ImageArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = withoutNulls(args, opts?.parent);
     const plan = planImage(args, "", []);
     refuse(name, [
       ...imageProblems(args, ""),

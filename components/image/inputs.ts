@@ -111,10 +111,11 @@ export function dockerfileOf(args: ImageArgs): {
 }
 
 /** Where the Dockerfile is, for the provider. */
-function placeDockerfile([context, path]: [string, string]): {
+function placeDockerfile([context, path]: [string, string | undefined]): {
   inline?: string;
   location?: string;
 } {
+  if (path === undefined) return undefined!;
   if (!isRemoteContext(context)) return { location: toRelative(path) };
   if (isAbsolute(path)) return { inline: readFileSync(path, "utf8") };
   // The provider only accepts the path of a local file, or what looks like a remote address. BuildKit resolves this to `path`.

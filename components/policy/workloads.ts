@@ -21,10 +21,14 @@ const kinds: Readonly<Record<string, (of: Properties) => readonly Partial<Worklo
     requiresCompatibilities,
     containerDefinitions,
   }) => {
-    const { cpuArchitecture, operatingSystemFamily = "LINUX" } = fields(runtimePlatform);
-    if (operatingSystemFamily !== "LINUX") return [];
+    const { cpuArchitecture, operatingSystemFamily } = fields(runtimePlatform);
+    if ((operatingSystemFamily ?? "LINUX") !== "LINUX") return [];
     // Only Fargate takes X86_64 where nothing is stated; elsewhere the cluster's instances decide.
-    if (cpuArchitecture === undefined && String(requiresCompatibilities) !== "FARGATE") return [];
+    if (
+      (cpuArchitecture ?? undefined) === undefined &&
+      String(requiresCompatibilities) !== "FARGATE"
+    )
+      return [];
     const containers: unknown = JSON.parse(String(containerDefinitions));
     return (Array.isArray(containers) ? containers : []).map((container) => ({
       image: text(fields(container).image),

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { aws, lookedUp } from "../aws";
 import { besides } from "../hosting";
-import { checkedAlone } from "../late";
+import { checkedAlone, withoutNulls } from "../late";
 import { refuse } from "../refuse";
 import { lifecyclePolicy, movingTags, repositoryPolicy } from "./policies";
 import type { RepositoryArgs } from "./repositoryArgs";
@@ -35,6 +35,7 @@ export class Repository extends pulumi.ComponentResource {
 
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: RepositoryArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    args = withoutNulls(args, opts?.parent) ?? {};
     refuse(name, repositoryProblems(args, ""));
     args = checkedAlone(name, args, opts?.parent, repositoryProblems);
     super("multiarch:index:Repository", name, args, opts);

@@ -6,6 +6,7 @@ import { Image } from "../image/image";
 import type { RegistryArgs } from "../image/imageArgs";
 import { type RegistryAccess, onlyFor } from "../image/inputs";
 import { mismatchProblems } from "../image/registryProblems";
+import { orElse } from "../late";
 import { refuse } from "../refuse";
 import { parseReference, registryIn } from "../registry/reference";
 import { type CanonicalArchitecture, parseArchitecture, platformOf } from "../platform";
@@ -133,9 +134,10 @@ export function targetImage(
             ...(registry?.username !== undefined && {
               registry: {
                 ...registry,
-                address:
-                  registry.address ??
+                address: orElse(
+                  registry.address,
                   pulumi.output(finished!).apply((text) => registryIn(text) ?? ""),
+                ),
                 repository: undefined!, // the reference's own
               },
             }),

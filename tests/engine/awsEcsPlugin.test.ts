@@ -9,12 +9,15 @@ import http from "node:http";
 import { client } from "./awsProject";
 import { createProject, environment, NOTHING, type Project, type RunResult } from "./harness";
 
+/** A task that ends when it is stopped. As process 1, `sleep` alone would be killed after five seconds. */
+const sleeping = (seconds: number) => `trap exit TERM; sleep ${seconds} & wait`;
+
 /** Variables change the program: what the task does, and how the definition is written. */
 const program = `
   const pulumi = require("@pulumi/pulumi");
   const aws = require("@pulumi/aws");
   const docker = require("@pulumi/docker-build");
-  const { COMMAND = "sleep 1000", COUNT = "1", TAG = "1", SWAP, MEMORY = "512", BUILDER, BASE } = process.env;
+  const { COMMAND = "${sleeping(1000)}", COUNT = "1", TAG = "1", SWAP, MEMORY = "512", BUILDER, BASE } = process.env;
   const repository = new aws.ecr.Repository("app", { forceDelete: true });
   const token = aws.ecr.getAuthorizationTokenOutput();
   const registries = [{ address: token.proxyEndpoint, username: token.userName, password: token.password }];
@@ -151,7 +154,7 @@ describe("the stand-in aws plugin's ECS", () => {
 
   it("makes a new revision for a release, waits for it, and takes the old one away", async () => {
     const before = revision((await outputs()).task);
-    const run = await project.up({ env: env({ TAG: "2", COMMAND: "sleep 1001" }) });
+    const run = await project.up({ env: env({ TAG: "2", COMMAND: sleeping(1001) }) });
     expect(changes(run)).toEqual([
       ...["create-replacement task", "replace task", "update service", "delete-replaced task"],
     ]);
@@ -189,7 +192,7 @@ describe("the stand-in aws plugin's ECS", () => {
   });
 
   it("gets a good release running after that", async () => {
-    await project.up({ env: env({ TAG: "2", COMMAND: "sleep 1002" }), args: ["--refresh"] });
+    await project.up({ env: env({ TAG: "2", COMMAND: sleeping(1002) }), args: ["--refresh"] });
     const { task } = await outputs();
     expect(await now()).toMatchObject({ taskDefinition: task, runningCount: 1 });
   });

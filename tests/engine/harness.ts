@@ -130,6 +130,9 @@ export interface ProjectOptions {
 
 export type Project = Awaited<ReturnType<typeof createProject>>;
 
+const holdsFiles = (folder: string): boolean =>
+  fs.readdirSync(folder, { recursive: true, withFileTypes: true }).some((one) => one.isFile());
+
 /** Makes the project and its stack. Call `dispose()` when done with it. */
 export async function createProject({
   name,
@@ -252,7 +255,10 @@ export async function createProject({
     const resources = state.split('"urn"').length - 1;
     if (resources > 0) {
       const timeout = 120 + 2 * resources;
-      await launch(["cancel", STACK, "--yes"], { timeout }).done.catch(() => undefined);
+      // A command that was killed leaves a lock.
+      const locks = path.join(base, "state/.pulumi/locks");
+      if (fs.existsSync(locks) && holdsFiles(locks))
+        await launch(["cancel", STACK, "--yes"], { timeout }).done.catch(() => undefined);
       const destroyed = await launch(["destroy", "--yes", "--skip-preview"], {
         timeout,
       }).done.catch(({ message }: Error) => ({ code: undefined, output: message }));

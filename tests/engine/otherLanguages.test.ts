@@ -129,7 +129,8 @@ it("an App is built from the program's folder, verified and released, and has it
   expect(absolute).not.toContain(checkout);
 });
 
-it("a second run changes nothing, and a look at what runs is waited for", async () => {
+it("a second run changes nothing, also with null in fields that were left out, and a look at what runs is waited for", async () => {
+  set({ image: { ...both, cache: null, verify: null }, host: { ssh: null, health: null } });
   expect((await project.up()).summary).toEqual({ ...NOTHING, same: expect.any(Number) });
   docker(environment().env, "stop", "--time", "1", "lang-yaml-test-web");
   const { output } = await project.preview();

@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { Chooser } from "./chooser";
 import { print } from "./lift";
-import { mutate } from "./mutate";
+import { addNulls, mutate } from "./mutate";
 import { run } from "./run";
-import { everyField, placesIn, root } from "./schema";
+import { alwaysRejected, everyField, placesIn, root } from "./schema";
 import { type ArgumentSet, validSet } from "./valid";
 
 /** One set of arguments, and the mistakes in it. */
@@ -16,11 +16,9 @@ const arbitrary: fc.Arbitrary<Case> = fc.gen().map((g) => {
   const choose = new Chooser(g, set.preview);
   const count = choose.one([0, 0, 1, 1, 1, 2, 3]);
   const other = count === 0 ? set : validSet(g, 1000);
+  if (choose.often(30)) addNulls(choose, set.args);
   return { ...set, mistakes: mutate(choose, set.args, other.args, count) };
 });
-
-/** No valid set has these fields; only a mistake gives them, by chance. */
-const alwaysRejected = ["multiarch:index:AppImage.reasons", "multiarch:index:Ecs.pidsLimit"];
 
 interface Fuzzed {
   readonly good: boolean;
@@ -42,7 +40,7 @@ export async function fuzz(asked: { seed: number; count: number; only?: number }
   for (const [at, set] of sets.entries()) {
     if (only !== undefined && only !== at) continue;
     for (const { field, holder, key } of placesIn(set.args, root))
-      if (field !== undefined && Object.hasOwn(holder, key)) missing.delete(field);
+      if (field !== undefined && (holder[key] ?? undefined) !== undefined) missing.delete(field);
     // Of the processor: another program may have the machine meanwhile.
     const before = process.cpuUsage();
     const { kind, message, findings: found, resources } = await run(set.args, set.preview);

@@ -42,7 +42,10 @@ function platformProblems(
   for (const [field, type] of Object.entries(targets)) {
     const target = resources.find((one) => one.type === `multiarch:index:${type}`);
     const asked = args[field];
-    if ((asked !== undefined && !(asked instanceof Lift)) !== (target !== undefined)) {
+    if (
+      ((asked ?? undefined) !== undefined && !(asked instanceof Lift)) !==
+      (target !== undefined)
+    ) {
       findings.push(
         `${field} is ${target ? "made" : "not made"}, and was ${asked ? "" : "not "}asked for`,
       );

@@ -1,6 +1,6 @@
 import { Chooser } from "./chooser";
 import { Lift, print } from "./lift";
-import { type Place, placesIn, root } from "./schema";
+import { alwaysRejected, type Place, placesIn, root } from "./schema";
 
 type Holder = Record<string, unknown>;
 
@@ -99,6 +99,11 @@ const mutations: Readonly<Record<string, Mutation>> = {
       place,
       new Lift(choose.one(["output", "promise", "secret", "unknown"]), place.holder[place.key]),
     ),
+  null: (choose, place) =>
+    set(
+      place,
+      choose.often(50) ? null : new Lift(choose.one(["output", "promise", "secret"]), null),
+    ),
   "wrong later": (choose, place) =>
     set(place, new Lift(choose.one(["output", "promise", "secret"]), choose.one(wrong))),
   list: (_, place) => set(place, [place.holder[place.key]]),
@@ -129,6 +134,15 @@ const mutations: Readonly<Record<string, Mutation>> = {
   },
 };
 
+/** Puts null in the place of fields that are absent, at every depth, which is no mistake. */
+export function addNulls(choose: Chooser, args: Record<string, unknown>): void {
+  const absent = placesIn(args, root).filter(
+    ({ field, holder, key }) =>
+      !Object.hasOwn(holder, key) && !alwaysRejected.includes(field ?? ""),
+  );
+  for (const place of choose.some(absent)) set(place, null);
+}
+
 /** Makes so many mistakes in the arguments, and says which. */
 export function mutate(
   choose: Chooser,
@@ -141,7 +155,7 @@ export function mutate(
     const all = placesIn(args, root);
     const present = all.filter(({ holder, key }) => Object.hasOwn(holder, key));
     const name = choose.one(Object.keys(mutations));
-    const absentToo = ["wrong", "odd", "wrong later", "graft"].includes(name);
+    const absentToo = ["wrong", "odd", "null", "wrong later", "graft"].includes(name);
     const from = present.length === 0 || (absentToo && choose.often(40)) ? all : present;
     if (from.length === 0) return `nothing left for ${name}`;
     const place = choose.one(from);

@@ -91,7 +91,7 @@ export async function run(described: Record<string, unknown>, preview: boolean):
   };
   const late = await timed(work());
   // What goes on besides, as the look at a tarball, feeds nothing, and so nothing waits for it.
-  await sleep(/"(load|tarball)":/.test(print(described)) ? 30 : 0);
+  await sleep(/"(load|tarball)":(?!null)/.test(print(described)) ? 30 : 0);
   for (let turn = 0; turn < 3; turn++) await sleep(0);
 
   const errors = [...new Set([...thrown, ...rejections])];

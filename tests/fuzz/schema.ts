@@ -50,6 +50,9 @@ export function everyField(): Set<string> {
   return found;
 }
 
+/** No valid set has these fields; only a mistake gives them, by chance. */
+export const alwaysRejected = ["multiarch:index:AppImage.reasons", "multiarch:index:Ecs.pidsLimit"];
+
 /** One value among the arguments, or the place where one may be. */
 export interface Place {
   /** `Type.field`, for what the schema knows; absent for entries of lists and maps. */

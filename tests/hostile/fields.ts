@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import type { Problem } from "../../components/errors";
 import { imageProblems } from "../../components/image/imageProblems";
 import { repositoryProblems } from "../../components/registry/repositoryProblems";
@@ -244,6 +245,25 @@ export function withField(args: Args, path: string, value: unknown): Args {
         ? Object.values(withField({ ...(inner as Args) }, next, value))
         : withField({ ...(inner as Args) }, next, value);
   return { ...args, [key]: changed };
+}
+
+/** What an Output has, and its type does not tell. */
+interface Inside {
+  readonly isKnown: Promise<boolean>;
+  readonly isSecret: Promise<boolean>;
+  allResources?(): Promise<unknown>;
+  promise(): Promise<unknown>;
+}
+
+/** What becomes of the outputs in arguments. */
+export function promisesIn(value: unknown): Promise<unknown>[] {
+  if (pulumi.Output.isInstance(value)) {
+    const { promise, isKnown, isSecret, allResources } = value as unknown as Inside;
+    // These fail as the value does.
+    for (const other of [isKnown, isSecret, allResources?.()]) other?.catch(() => {});
+    return [promise.call(value)];
+  }
+  return Object(value) === value ? Object.values(value as object).flatMap(promisesIn) : [];
 }
 
 /** Whether a target accepts a value in a field. */

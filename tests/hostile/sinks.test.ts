@@ -179,6 +179,7 @@ it.each(parts.map((part, nth) => [nth, part] as const))(
           command: lateAll(words),
           environment: named("V", variables),
           secrets: named("S", keys.map(secret)),
+          health: { seconds: 0 },
         }),
     );
     const { parameters } = inputsOf(resources, ":Association", "web-release");

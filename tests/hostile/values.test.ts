@@ -8,7 +8,7 @@ import { hostProblems } from "../../components/targets/host/hostProblems";
 import { refusalScript } from "../../components/targets/host/hostSettings";
 import { refusalCommands } from "../../components/targets/ec2/ec2Release";
 import { runScript, shells } from "./fakePrograms";
-import { accepted, fieldsOf, lateFields, withField } from "./fields";
+import { accepted, fieldsOf, lateFields, promisesIn, withField } from "./fields";
 import { hostileValues } from "./hostileValues";
 
 // Hostile values in every field that an output can fill: each one is accepted, or rejected with the path of its field. That accepted ones
@@ -21,25 +21,6 @@ const values = hostileValues(canary, 500, seed);
 
 afterEach(() => expect(existsSync(canary)).toBe(false));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** What an Output has, and its type does not tell. */
-interface Inside {
-  readonly isKnown: Promise<boolean>;
-  readonly isSecret: Promise<boolean>;
-  allResources?(): Promise<unknown>;
-  promise(): Promise<unknown>;
-}
-
-/** What becomes of the outputs in arguments. */
-function promisesIn(value: unknown): Promise<unknown>[] {
-  if (pulumi.Output.isInstance(value)) {
-    const { promise, isKnown, isSecret, allResources } = value as unknown as Inside;
-    // These fail as the value does.
-    for (const other of [isKnown, isSecret, allResources?.()]) other?.catch(() => {});
-    return [promise.call(value)];
-  }
-  return Object(value) === value ? Object.values(value as object).flatMap(promisesIn) : [];
-}
 
 /** A path in the one of its two spellings. */
 const spelt = (path: string) => path.replace(/\["(.*?)"\]/g, ".$1");

@@ -1,7 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { hostScript } from "../../components/targets/host/hostScript";
 
 // That each part does what it should on a host is for tests/engine/hostScript.test.ts, which runs these very texts.
@@ -34,17 +35,36 @@ describe("what of host.sh goes in with a command", () => {
 });
 
 // What the script does on a host is for tests/engine/hostSafety.test.ts. These cases need many calls, or an engine that fails.
-describe.each([
+const shells: [string, string[]][] = [
   ["/bin/dash", []],
   ["/bin/bash", ["--posix"]],
   ["/bin/busybox", ["sh"]],
-])("the functions under %s", (shell, options) => {
-  const script = hostScript().replace(/^main "\$@".*$/m, "");
+];
+const script = hostScript().replace(/^main "\$@".*$/m, "");
+const whole = (body: string) =>
+  `with_secrets() { "$@"; }\n${script}\ncheck() {\ntrap 'exit 130' INT TERM\n${body}\n}\ncheck </dev/null\n`;
+
+it("calls end a command that takes longer, also one that ignores TERM, and keep other exit codes, under every shell", async () => {
+  const codes = [
+    "bounded 1 sleep 20",
+    "bounded 1 sh -c 'trap \"\" TERM; while :; do sleep 1; done'",
+    "bounded 5 sh -c 'exit 143'",
+    "bounded 5 true",
+  ];
+  const body = codes.map((one) => `${one}; echo $?`).join("\n");
+  const found = shells.filter(([shell]) => existsSync(shell));
+  // They wait for seconds, so all shells run at the same time.
+  const printed = found.map(async ([shell, options]) => {
+    const ran = promisify(execFile)(shell, [...options, "-s"], { timeout: 50_000 });
+    ran.child.stdin!.end(whole(body));
+    return [shell, (await ran).stdout];
+  });
+  expect(await Promise.all(printed)).toEqual(found.map(([shell]) => [shell, "124\n124\n143\n0\n"]));
+}, 60_000);
+
+describe.each(shells)("the functions under %s", (shell, options) => {
   const run = (body: string) =>
-    execFileSync(shell, [...options, "-s"], {
-      input: `with_secrets() { "$@"; }\n${script}\ncheck() {\ntrap 'exit 130' INT TERM\n${body}\n}\ncheck </dev/null\n`,
-      timeout: 50_000,
-    }).toString();
+    execFileSync(shell, [...options, "-s"], { input: whole(body), timeout: 50_000 }).toString();
   const present = existsSync(shell) ? it : it.skip;
 
   present(
@@ -53,20 +73,6 @@ describe.each([
       const calls = "bounded 40 true && start_timer 40 && stop_timer";
       const loop = `n=0; while [ $n -lt 300 ]; do ${calls} && n=$((n + 1)); done; echo $n`;
       expect(run(loop)).toBe("300\n");
-    },
-    60_000,
-  );
-
-  present(
-    "end a command that takes longer, also one that ignores TERM, and keep other exit codes",
-    () => {
-      const codes = [
-        "bounded 1 sleep 20",
-        "bounded 1 sh -c 'trap \"\" TERM; while :; do sleep 1; done'",
-        "bounded 5 sh -c 'exit 143'",
-        "bounded 5 true",
-      ];
-      expect(run(codes.map((one) => `${one}; echo $?`).join("\n"))).toBe("124\n124\n143\n0\n");
     },
     60_000,
   );

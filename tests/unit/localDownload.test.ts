@@ -83,11 +83,13 @@ test("a file without a hash in this repository is not asked for", async () => {
 });
 
 test("a host that can't be reached is tried once in a run", async () => {
+  const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   await expect(download(source, join(work, "file"))).rejects.toThrow("cannot be reached");
-  const started = Date.now();
+  files["/example.com/r/tool.tgz"] = "content";
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   await expect(download(source, join(work, "file"))).rejects.toThrow("cannot be reached");
-  expect(Date.now() - started).toBeLessThan(100);
+  expect(requests).toEqual([]);
 });
 
 test("checksums are read in the forms that their makers publish", () => {

@@ -226,5 +226,6 @@ test("a long error of the engine, which may repeat the image's own words, is jud
   client({ run: words });
   const started = Date.now();
   expect(await refusal(run())).toMatch(/can't start it \(OCI runtime /);
-  expect(Date.now() - started).toBeLessThan(3000);
+  // A pattern whose time grows with the square of the text takes minutes.
+  expect(Date.now() - started).toBeLessThan(15_000);
 });

@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { aws } from "../../aws";
 import type { Checker } from "../../check";
 import { show } from "../../errors";
+import { orElse } from "../../late";
 import type { LoadBalancerArgs } from "./loadBalancerArgs";
 import { cidrProblems, type Network } from "./network";
 import { securityGroup } from "./securityGroup";
@@ -111,7 +112,7 @@ export function loadBalancer(
       targetType,
       // AWS waits 300 s before it lets go of a target; what a swap waits for is its requests, which rarely take half a minute.
       deregistrationDelay: 30,
-      healthCheck: { path: args.healthPath ?? "/", matcher: "200-399", interval: 10 },
+      healthCheck: { path: orElse(args.healthPath, "/"), matcher: "200-399", interval: 10 },
       tags,
     },
     opts,

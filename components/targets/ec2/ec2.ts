@@ -10,7 +10,7 @@ import { describeProblems, type Problem } from "../../errors";
 import { beforeChange, explainFailure, joinHooks, settled } from "../../hooks";
 import { once } from "../../nodeProgram";
 import { type CanonicalArchitecture, spellings } from "../../platform";
-import { checkedAlone, shellCommand } from "../../late";
+import { checkedAlone, shellCommand, withoutNulls } from "../../late";
 import { shellWord } from "../../quote";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
@@ -65,6 +65,7 @@ export class Ec2Target extends pulumi.ComponentResource {
 
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: Ec2TargetArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = withoutNulls(args, opts?.parent);
     refuse(name, ec2Problems(args, ""));
     args = checkedAlone(name, args, opts?.parent, ec2Problems);
     const architecture = ec2Architecture(args)!;

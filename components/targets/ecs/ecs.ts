@@ -9,7 +9,7 @@ import { announced } from "../../announcement";
 import { under } from "../../check";
 import { beforeChange, explainFailure, settled } from "../../hooks";
 import { type CanonicalArchitecture, spellings, statedArchitecture } from "../../platform";
-import { checkedAlone, shellCommand } from "../../late";
+import { checkedAlone, orElse, shellCommand, withoutNulls } from "../../late";
 import { refuse } from "../../refuse";
 import { partPath, scopedName, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
@@ -64,6 +64,7 @@ export class EcsTarget extends pulumi.ComponentResource {
 
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: EcsTargetArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = withoutNulls(args, opts?.parent);
     refuse(name, ecsProblems(args, ""));
     args = checkedAlone(name, args, opts?.parent, ecsProblems);
     const architecture = statedArchitecture(args)!;
@@ -259,7 +260,7 @@ function makeService(
     {
       cluster: given.cluster,
       taskDefinition: given.task.arn,
-      desiredCount: args.desiredCount ?? 1,
+      desiredCount: orElse(args.desiredCount, 1),
       ...(args.spot
         ? { capacityProviderStrategies: [{ capacityProvider: "FARGATE_SPOT", weight: 1 }] }
         : { launchType: args.launchType ?? EcsLaunchType.Fargate }),

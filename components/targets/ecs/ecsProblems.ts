@@ -114,7 +114,7 @@ function checkContainer(check: Checker, args: Fields, at: At): void {
 /** What ECS, or Fargate, does not support (see the sources in `HardeningArgs`). */
 function checkHardening(check: Checker, args: Fields, at: At): void {
   hardeningProblems(check, args, at);
-  if (args.pidsLimit !== undefined && args.pidsLimit !== null)
+  if (args.pidsLimit !== undefined)
     check.add(
       at("pidsLimit"),
       "is not supported by ECS: a task definition has no process limit",

@@ -5,7 +5,7 @@ import { under } from "../../check";
 import { describeProblems, type Problem } from "../../errors";
 import { explainFailure, joinHooks, secretFields } from "../../hooks";
 import type { RegistryAccess } from "../../image/inputs";
-import { checkedLate, hidden, orElse } from "../../late";
+import { checkedLate, hidden, orElse, withoutNulls } from "../../late";
 import { once } from "../../nodeProgram";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
@@ -65,6 +65,7 @@ export class HostTarget extends pulumi.ComponentResource {
    * @throws pulumi.RunError with a line for each thing that is wrong with the arguments
    */
   constructor(name: string, args: HostTargetArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = withoutNulls(args, opts?.parent);
     refuse(name, hostProblems(args));
 
     const architecture = statedArchitecture(args)!;

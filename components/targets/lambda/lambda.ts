@@ -8,7 +8,7 @@ import { under } from "../../check";
 import { beforeChange } from "../../hooks";
 import { once } from "../../nodeProgram";
 import { spellings, statedArchitecture } from "../../platform";
-import { checkedAlone, shellCommand } from "../../late";
+import { checkedAlone, orElse, shellCommand, withoutNulls } from "../../late";
 import { refuse } from "../../refuse";
 import { partPath, uniqueName } from "../../scope";
 import { refuseReadableSecrets } from "../aws/environment";
@@ -51,6 +51,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
 
   /** @throws pulumi.RunError with a line for each thing that is wrong with the arguments */
   constructor(name: string, args: LambdaTargetArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = withoutNulls(args, opts?.parent);
     refuse(name, lambdaProblems(args, ""));
     args = checkedAlone(name, args, opts?.parent, lambdaProblems);
     const architecture = statedArchitecture(args)!;
@@ -75,8 +76,8 @@ export class LambdaTarget extends pulumi.ComponentResource {
         imageUri: image.ref,
         architectures: [spellings[architecture].lambda],
         role: role.arn,
-        memorySize: args.memory ?? defaults.memory,
-        timeout: args.timeout ?? defaults.timeout,
+        memorySize: orElse(args.memory, defaults.memory),
+        timeout: orElse(args.timeout, defaults.timeout),
         publish: true,
         // A group of its own, which is there before the first line and has a retention.
         loggingConfig: { logFormat: "Text", logGroup: logs.name },
