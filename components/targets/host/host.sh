@@ -185,7 +185,7 @@ is_abandoned() { # whether the owner of a lock is gone: its ID, then what its la
 }
 
 # An engine that doesn't answer has not said that there are none.
-list_containers() { listed=$(engine ps --all --quiet --filter "$1" 2>/dev/null) || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
+list_containers() { listed=$(engine ps --all --quiet --no-trunc --filter "$1" 2>/dev/null) || fail "the engine doesn't tell which containers $app has: see what \`$cli ps --all\` says"; }
 
 fetch() { # the image, by its digest
   run image inspect --format '{{.Id}}' "$image" && return
@@ -408,21 +408,20 @@ await_former() { # the end of runs under a former name: a killed run can continu
   for container in $listed; do
     former=$(inspect "$container" '{{.Name}}') || continue
     former=${former#/}
-    [ "$former" = "$app-lock" ] || (app=${former%-lock} && take_lock '') || exit 1
+    [ "$(inspect "$container" '{{index .Config.Labels "multiarch.lock"}}')" = "$mark" ] || (app=${former%-lock} && take_lock '') || exit 1
   done
 }
 list_own() { # The label alone proves nothing, because `docker commit` copies it: the name must be one for which multiarch pulled images.
   list_containers "label=multiarch.resource=$resource"
   labeled=$listed listed=''
+  current=$(for suffix in '' -next -previous -candidate -release; do inspect "$app$suffix" '{{.Id}}'; done)
   for container in $labeled; do
+    case $current in *"$container"*) listed="$listed $container" && continue ;; esac
     former=$(inspect "$container" '{{.Name}}') || fail "the engine doesn't tell the name of container $container"
     former=${former#/}
     for base in "$former" "${former%-next}" "${former%-previous}" "${former%-candidate}" "${former%-release}"; do
-      case $base in
-      "$app") tagged=yes ;;
-      *[!a-z0-9-]*) continue ;;
-      *) tagged=$(engine images --quiet "localhost/multiarch/$base" 2>/dev/null) || fail "the engine doesn't tell which images $base has" ;;
-      esac
+      case $base in *[!a-z0-9-]*) continue ;; esac
+      tagged=$(engine images --quiet "localhost/multiarch/$base" 2>/dev/null) || fail "the engine doesn't tell which images $base has"
       [ -z "$tagged" ] || { listed="$listed $container" && break; }
     done
   done
@@ -430,9 +429,9 @@ list_own() { # The label alone proves nothing, because `docker commit` copies it
 adopt() { # The containers of a former name get the new name. Their labels can't change, so a swap replaces them.
   list_own
   for container in $listed; do
+    case $current in *"$container"*) continue ;; esac
     found=$(inspect "$container" '{{.Name}} {{.State.Status}} {{index .Config.Labels "multiarch.settings"}}') || fail "the engine doesn't tell the state of container $container"
     former=${found%% *} && former=${former#/}
-    case $former in "$app" | "$app"-next | "$app"-previous | "$app"-candidate | "$app"-release) continue ;; esac
     case ${found#* } in
     created* | *' ') # It never served.
       discard "$container"
