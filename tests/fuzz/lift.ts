@@ -27,11 +27,15 @@ export function made(value: unknown, hidden: Set<string>): unknown {
   if (value instanceof Lift) {
     if (value.kind === "raw") return (value.value as () => unknown)();
     const inner = made(value.value, hidden);
-    if (value.kind === "output") return pulumi.output(inner);
     if (value.kind === "promise") return Promise.resolve(inner);
     if (value.kind === "unknown") return pulumi.output(pulumi.unknown);
-    for (const [found] of canariesIn(value.value)) hidden.add(found);
-    return pulumi.secret(inner);
+    if (value.kind === "secret") for (const [found] of canariesIn(value.value)) hidden.add(found);
+    try {
+      return value.kind === "secret" ? pulumi.secret(inner) : pulumi.output(inner);
+    } catch {
+      // Pulumi rejects what contains itself before a component sees it.
+      return inner;
+    }
   }
   if (Array.isArray(value)) return value.map((one) => made(one, hidden));
   if (typeof value !== "object" || value === null) return value;
