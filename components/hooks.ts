@@ -30,8 +30,7 @@ export const withoutMarks = <T extends pulumi.ResourceHookArgs | pulumi.ErrorHoo
 
 function withoutMark(value: unknown): unknown {
   if (pulumi.Output.isInstance(value)) return value.apply(withoutMark);
-  if (pulumi.runtime.isRpcSecret(value))
-    return withoutMark(pulumi.runtime.unwrapRpcSecret(value));
+  if (pulumi.runtime.isRpcSecret(value)) return withoutMark(pulumi.runtime.unwrapRpcSecret(value));
   if (Array.isArray(value)) return value.map(withoutMark);
   if (value?.constructor !== Object) return value; // an asset, among others
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withoutMark(one)]));

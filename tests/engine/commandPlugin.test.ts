@@ -381,7 +381,10 @@ test("a line of 64 KiB or more blocks a command for ever, although its process h
   const ended = path.join(blocked.directory, "ended");
   await waitUntil(() => fs.existsSync(ended));
   up.kill("SIGINT");
-  const first = await Promise.race([up.done.then(() => "ended"), pause(3000).then(() => "blocked")]);
+  const first = await Promise.race([
+    up.done.then(() => "ended"),
+    pause(3000).then(() => "blocked"),
+  ]);
   expect(first).toBe("blocked");
   up.kill("SIGKILL");
   await up.done;

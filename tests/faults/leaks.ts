@@ -39,8 +39,7 @@ export const builders = async (): Promise<string[]> =>
  * Whether it is a plugin or a language host of Pulumi's. Some outlive a killed engine: each looks for it every five minutes
  * (`rpcutil.Healthcheck` in the SDK's provider.Main) and ends.
  */
-export const isPlugin = (command: string): boolean =>
-  /\/pulumi-(resource|language)-/.test(command);
+export const isPlugin = (command: string): boolean => /\/pulumi-(resource|language)-/.test(command);
 
 /** Whether it is what Pulumi's own language host leaves in the temporary folder after a kill: a folder of two named pipes. */
 export const isPipes = (name: string): boolean => name.startsWith("pulumi-node-pipes");

@@ -258,7 +258,7 @@ function lineReader(log) {
     write(chunk) {
       if (stopped) return false;
       rest = Buffer.concat([rest, chunk]);
-      for (let end; (end = rest.indexOf("\n")) >= 0 && end < LONGEST_LINE; ) {
+      for (let end; (end = rest.indexOf("\n")) >= 0 && end < LONGEST_LINE;) {
         tell(rest.subarray(0, end));
         rest = rest.subarray(end + 1);
       }
