@@ -85,7 +85,9 @@ async function start(args: string[], log: Log): Promise<number> {
       );
     }
     if (aws && running !== "host") {
-      log.info(emulatedNotes(running, aws, running === "ecs" ? await runningTasks(aws) : []));
+      log.info(
+        emulatedNotes(running, aws, running === "ecs" ? await runningTasks(aws, environment) : []),
+      );
     } else {
       const { url } = await outputs(environment);
       if (typeof url === "string" && url) log.info(`It runs: open ${url}\n`);

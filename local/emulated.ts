@@ -1,11 +1,13 @@
 import type { AwsEnvironment } from "./aws";
+import type { Environment } from "./environment";
+import { run } from "./exec";
 
 /** A task that runs on the emulator of ECS. */
 export interface Task {
   /** Of its first container, in the engine. */
   readonly container: string;
   readonly ip?: string;
-  readonly port?: number;
+  readonly port?: string;
 }
 
 /** What is used of the answers of ECS. */
@@ -14,21 +16,15 @@ interface Answer {
   readonly taskArns?: string[];
   readonly tasks?: {
     readonly lastStatus: string;
-    readonly taskDefinitionArn: string;
-    readonly attachments?: {
-      readonly details: { readonly name: string; readonly value: string }[];
-    }[];
     readonly containers?: { readonly runtimeId?: string }[];
   }[];
-  readonly taskDefinition?: {
-    readonly containerDefinitions: {
-      readonly portMappings?: { readonly containerPort: number }[];
-    }[];
-  };
 }
 
-/** The tasks that run on the emulator of ECS. */
-export async function runningTasks({ endpoints }: AwsEnvironment): Promise<Task[]> {
+/** The tasks that run on the emulator of ECS, with the addresses that the engine gave their containers. */
+export async function runningTasks(
+  { endpoints }: AwsEnvironment,
+  { docker, env }: Pick<Environment, "docker" | "env">,
+): Promise<Task[]> {
   // The emulator checks no signature. AWS's SDK would print warnings of its own.
   const ask = async (action: string, body: object): Promise<Answer> => {
     const target = `AmazonEC2ContainerServiceV20141113.${action}`;
@@ -36,21 +32,18 @@ export async function runningTasks({ endpoints }: AwsEnvironment): Promise<Task[
     const request = { method: "POST", headers, body: JSON.stringify(body) };
     return (await (await fetch(endpoints.ecs!, request)).json()) as Answer;
   };
+  const format =
+    "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}} {{range $port, $_ := .Config.ExposedPorts}}{{$port}} {{end}}";
   const found: Task[] = [];
   for (const cluster of (await ask("ListClusters", {})).clusterArns ?? []) {
     const { taskArns = [] } = await ask("ListTasks", { cluster });
     const { tasks = [] } = await ask("DescribeTasks", { cluster, tasks: taskArns });
-    for (const { lastStatus, taskDefinitionArn, attachments, containers } of tasks) {
+    for (const { lastStatus, containers } of tasks) {
       const [{ runtimeId } = {}] = containers ?? [];
       if (lastStatus !== "RUNNING" || runtimeId === undefined) continue;
-      const details = attachments?.flatMap((attachment) => attachment.details);
-      const asked = { taskDefinition: taskDefinitionArn };
-      const { taskDefinition } = await ask("DescribeTaskDefinition", asked);
-      found.push({
-        container: runtimeId.slice(0, 12),
-        ip: details?.find(({ name }) => name === "privateIPv4Address")?.value,
-        port: taskDefinition?.containerDefinitions[0]?.portMappings?.[0]?.containerPort,
-      });
+      const { stdout } = await run(docker, ["inspect", "--format", format, runtimeId], { env });
+      const [, ip, port] = /^(\S+) (\d+)\/tcp/.exec(stdout) ?? [];
+      found.push({ container: runtimeId.slice(0, 12), ip, port });
     }
   }
   return found;

@@ -70,7 +70,7 @@ describe("what npm start prints of the emulators", () => {
       ],
     ],
   ])("for %s, the commands that show it, and the variables for the AWS CLI", (target, commands) => {
-    const tasks = [{ container: "abc", ip: "172.17.0.2", port: 8080 }, { container: "def" }];
+    const tasks = [{ container: "abc", ip: "172.17.0.2", port: "8080" }, { container: "def" }];
     const lines = emulatedNotes(target, aws, tasks).split("\n");
     expect(lines.filter((line) => /^ {2}(curl|docker)/.test(line))).toEqual(commands);
     expect(lines).toEqual(
