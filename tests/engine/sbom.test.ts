@@ -162,6 +162,7 @@ it.each<[string, Record<string, unknown>]>([
 ])(
   "the provenance of the real build is beside the SBOM, for the very images that the provider built%s",
   async (_, image) => {
+    app.project.write("app/RELEASE", "release two");
     set({}, image);
     await app.project.up();
     set({ provenance: true }, image);
