@@ -215,7 +215,7 @@ ARG GREETING
 COPY --from=sizes /maß.txt /maß.txt
 COPY --chmod=755 serve.sh RELEASE Übersicht.txt /
 RUN --mount=type=secret,id=a-key,required=true test "$(cat /run/secrets/a-key)" = "geheim, \\"ö\\"" && test "$GREETING" = "Grüße, \\"Welt\\" = 1" && grep -q db.test /etc/hosts
-RUN mkdir /www
+RUN mkdir -p /www
 ONBUILD RUN echo more > /more
 CMD ["/serve.sh"]
 FROM wanted AS other
