@@ -59,10 +59,12 @@ async function statements() {
   const { manifests = [] } = await json("manifests", imageUri.split("@")[1]!);
   const isStatement = (one: Descriptor) => one.platform.architecture === "unknown";
   const found: Statements[] = [];
+  let attached = 0;
   for (const { digest, platform } of manifests.filter((one) => !isStatement(one))) {
     const about = manifests.filter(
       (one) => isStatement(one) && one.annotations?.["vnd.docker.reference.digest"] === digest,
     );
+    attached += about.length;
     const layers = await Promise.all(
       about.map(async (one) => (await json("manifests", one.digest)).layers ?? []),
     );
@@ -85,7 +87,7 @@ async function statements() {
       materials,
     });
   }
-  expect(manifests).toHaveLength(found.flatMap(({ types }) => types).length + found.length);
+  expect(manifests).toHaveLength(found.length + attached);
   return found.sort((a, b) => a.architecture.localeCompare(b.architecture));
 }
 
@@ -155,14 +157,12 @@ async function provided(): Promise<unknown[]> {
 }
 
 it.each<[string, Record<string, unknown>]>([
-  ["", {}],
-  [
-    ", compressed by zstd and reproducible",
-    { compression: "zstd", reproducible: { epoch: 1_700_000_000 } },
-  ],
+  [", reproducible", { reproducible: { epoch: 1_700_000_000 } }],
+  [", compressed by zstd", { compression: "zstd" }],
 ])(
   "the provenance of the real build is beside the SBOM, for the very images that the provider built%s",
   async (_, image) => {
+    app.project.write("app/RELEASE", "release two");
     set({}, image);
     await app.project.up();
     set({ provenance: true }, image);
@@ -213,10 +213,11 @@ it("every part of a build and names with letters outside ASCII are in the build 
   const text = `FROM ${baseImage} AS wanted
 ARG GREETING
 COPY --from=sizes /maß.txt /maß.txt
-COPY RELEASE Übersicht.txt /
+COPY --chmod=755 serve.sh RELEASE Übersicht.txt /
 RUN --mount=type=secret,id=a-key,required=true test "$(cat /run/secrets/a-key)" = "geheim, \\"ö\\"" && test "$GREETING" = "Grüße, \\"Welt\\" = 1" && grep -q db.test /etc/hosts
+RUN mkdir -p /www
 ONBUILD RUN echo more > /more
-CMD ["/bin/sh", "-c", "httpd -f -p 8080 -h /"]
+CMD ["/serve.sh"]
 FROM wanted AS other
 RUN exit 1
 `;
