@@ -5,6 +5,7 @@
  * errors are on stderr, with exit 1.
  */
 import { join } from "node:path";
+import { inspectBuilder } from "../builders/facts";
 import { messageOf } from "../errors";
 import { parseObject, slurp } from "../registry/attempt";
 import { masked } from "../registry/credentials";
@@ -47,11 +48,12 @@ async function attested(
   logins: readonly Login[],
 ): Promise<string> {
   const { path, source, secrets } = settings;
-  const { platform, builder } = build;
+  const { platform } = build;
+  const builder = build.builder ?? (await providersBuilder());
   // Only the Dockerfile says which registries a build pulls from.
   const client = useLogins(logins);
   try {
-    return await attest(source, build, secrets, client);
+    return await attest(source, { ...build, builder }, secrets, client);
   } catch (error) {
     const { message } = error as Error;
     const reason =
@@ -66,6 +68,12 @@ async function attested(
   } finally {
     client.close();
   }
+}
+
+/** The builder that the provider uses if no field names one, because its cache contains the image. It ignores BUILDX_BUILDER. */
+async function providersBuilder(): Promise<string | undefined> {
+  const facts = await inspectBuilder();
+  return "name" in facts ? facts.name : undefined;
 }
 
 /** Pushes an index of the image and its attestations. Returns its digest. */
