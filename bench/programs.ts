@@ -60,7 +60,7 @@ interface More {
   readonly script?: boolean;
 }
 
-/** The same five resources as an App's with docker-build and command: image, index, a check of the index, pull, and container. */
+/** As many resources as an App has, by hand: image, index, a check of the index, pull and container. (An App has one command for index and check, and an identity.) */
 export const byHand = (common: Common, { components = false, script = false }: More = {}): string =>
   `import * as command from "@pulumi/command";
 import * as dockerBuild from "@pulumi/docker-build";

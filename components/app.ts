@@ -73,11 +73,11 @@ const targetNames = Object.keys(targets) as TargetName[];
  * export const url = web.url;
  */
 export class App extends pulumi.ComponentResource {
-  /** `repository@sha256:…`, the index: what people, other stacks and laptops pull. After a failed release, that of the release that runs. */
+  /** `repository@sha256:…`, the index: what people, other stacks and laptops pull. After a failed release, the index of the release that is still running. */
   public readonly imageUri: pulumi.Output<string>;
   /** The platforms that the index holds, sorted. */
   public readonly platforms: pulumi.Output<string[]>;
-  /** The address to open: that of the first target that has one, in the order ec2, ecs, lambda, host; empty where none has. Outputs have values after the release. */
+  /** The address to open: that of the first target that has one, in the order ec2, ecs, lambda, host; empty where none has. Set when the release succeeds. */
   public readonly url: pulumi.Output<string>;
   /** The command that shows the app's logs, of the first target. */
   public readonly logsCommand: pulumi.Output<string>;

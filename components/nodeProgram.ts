@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
  * What a command's `node -` reads. It loads a program from this package: modules that import each other, and libraries that read
  * layers, are no text for stdin, which the verification was at first. Still on stdin, for a path in the command line would be in
  * the state and in every error; and the same always. Where the sources themselves run, as with `npm start`, they are compiled
- * on the way. It cuts long lines of every program's stderr: Pulumi's command plugin waits for ever after one of 64 KiB.
+ * on the way. It cuts long lines of every program's stderr: Pulumi's command plugin waits forever after one of 64 KiB.
  */
 export const loader = `const print = process.stderr.write.bind(process.stderr);
 process.stderr.write = (text, ...rest) => print(Buffer.from(text).toString().replace(/[^\\n]{8000,}/g, (line) => line.slice(0, 8000) + "…"), ...rest);

@@ -65,7 +65,7 @@ export function ensureDockerSettings(buildx: string): DockerSettings {
     rmSync(plugin, { force: true });
     symlinkSync(buildx, plugin);
   }
-  // Where Docker's client looks without being told, for the provider's `exec` builds look nowhere else.
+  // Docker's client looks for plugins in DOCKER_CONFIG.
   return { DOCKER_CONFIG: stateDir("docker-config"), BUILDX_CONFIG: buildxDir() };
 }
 

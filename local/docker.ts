@@ -136,7 +136,7 @@ export function refuseSecondEngine([other]: readonly RunningEngine[]): void {
   throw new LocalError(
     `another Docker engine runs in this network (process ${pid}, ${socket})`,
     "two engines use the same bridge and firewall rules, so each breaks the published ports of the other",
-    `end it with \`${stop}\`, or use it: \`export DOCKER_HOST=${socket}\`, and give the project in Pulumi.yaml another name, by which its containers are told apart`,
+    `end it with \`${stop}\`, or use it: \`export DOCKER_HOST=${socket}\`, and change the project's name in Pulumi.yaml, because containers are named after the project`,
   );
 }
 

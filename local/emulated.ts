@@ -64,7 +64,7 @@ export function emulatedNotes(
       ]),
     ],
     ec2: () => [
-      "The emulator of EC2 keeps a record of the instance. It starts no machine, so nothing answers. The record:",
+      "The emulator of EC2 keeps a record of the instance. It starts no instance, so there is no address to open. To show the record:",
       `  curl --header 'Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/${region}/ec2/aws4_request' '${endpoints.ec2}/?Action=DescribeInstances&Version=2016-11-15'`,
     ],
     lambda: () => [

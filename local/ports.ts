@@ -13,7 +13,7 @@ export async function isFree(port: number, host?: string): Promise<boolean> {
   });
 }
 
-/** Whether `fetch` and browsers refuse to connect to a free port (https://fetch.spec.whatwg.org/#port-blocking): this Node tells. */
+/** Whether `fetch` and browsers refuse to connect to a free port (https://fetch.spec.whatwg.org/#port-blocking), according to this version of Node. */
 export async function isBlocked(port: number): Promise<boolean> {
   try {
     await (await fetch(`http://127.0.0.1:${port}`)).body?.cancel();

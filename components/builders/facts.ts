@@ -27,7 +27,7 @@ export type BuilderFacts =
   | { readonly state: "missing"; readonly name: string }
   /** No builder is set, selected or running: the build starts one in a container. */
   | { readonly state: "new" }
-  /** Neither the Docker client nor buildx can be started here, so nothing can be told. */
+  /** The Docker client or buildx can't be started here, so the builder is unknown. */
   | { readonly state: "unknown"; readonly detail: string };
 
 /** The facts of a builder that has a name. */

@@ -98,7 +98,7 @@ function builderOf(args: ImageArgs, platform: string): [BuilderArgs | undefined,
 async function readable({ name, path }: Making): Promise<void> {
   // In unit tests with mocks, no provider runs.
   const what = hooksSupported() ? await helperProblem() : undefined;
-  const fix = `replace credsStore with credHelpers for single registries in Docker's config.json, or set DOCKER_AUTH_CONFIG='{"auths":{}}' to do without its logins in builds`;
+  const fix = `replace credsStore with credHelpers for single registries in Docker's config.json, or set DOCKER_AUTH_CONFIG='{"auths":{}}' so that builds ignore these logins`;
   if (what !== undefined) refuse(name, [{ path: path("registry"), what, fix }]);
 }
 

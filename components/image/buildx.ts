@@ -1,9 +1,9 @@
 import type * as dockerBuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
-import { orElse } from "../late";
 import { nodeCommand } from "../nodeProgram";
 import { type Making, onceKnown } from "./built";
-import type { RegistryAccess } from "./inputs";
+import type { ErrorPlace } from "./explain";
+import { credentialsOf, type RegistryAccess } from "./inputs";
 
 /** What Docker's client does with an image. Either `target` or `build` is set. */
 export interface BuildxArgs {
@@ -30,7 +30,7 @@ export type AttestedBuild = Pick<
   | "cacheFrom"
 > & {
   readonly platform: string;
-  /** The name of the builder. @default the selected one */
+  /** The name of the builder. @default the one that the provider uses without `builder` */
   readonly builder?: string;
   /** The value of `--output`. */
   readonly output: pulumi.Input<string>;
@@ -48,6 +48,8 @@ export type BuildxSettings = pulumi.Unwrap<BuildxArgs> & {
   readonly secrets: readonly string[];
   readonly name: string;
   readonly path: string;
+  /** Where the credentials of the image's registry come from, for messages. */
+  readonly credentials: ErrorPlace["credentials"];
 };
 
 /** Credentials for a registry, where there are any. */
@@ -82,7 +84,10 @@ export function buildx(
   const { username, password } = access;
   const own = { address: args.registry!.address!, username, password };
   const ids = Object.keys(secrets).sort();
-  const settings = { ...what, secrets: ids, name: id, path: path("") };
+  const settings = {
+    ...{ ...what, secrets: ids, name: id, path: path("") },
+    credentials: credentialsOf(args),
+  };
   const values = ids.map((at, index) => [secretVariable(index), pulumi.secret(secrets[at]!)]);
   const { urn, stdout } = nodeCommand(
     name,
@@ -94,10 +99,7 @@ export function buildx(
         MULTIARCH_LOGINS: pulumi.secret(pulumi.jsonStringify([...others, own])),
         ...(Object.fromEntries(values) as Record<string, pulumi.Output<string>>),
       },
-      triggers: [
-        what.source,
-        orElse(what.target ?? pulumi.jsonStringify(what.build?.attestations), ""),
-      ],
+      triggers: [what.source, what.target ?? pulumi.jsonStringify(what.build!.attestations)],
     },
     { parent: image, ...opts },
   );

@@ -9,7 +9,7 @@ import { inspectBuilder } from "../builders/facts";
 import { messageOf } from "../errors";
 import { parseObject, slurp } from "../registry/attempt";
 import { masked } from "../registry/credentials";
-import { type DockerSettings, type Login, useLogins } from "../registry/dockerConfig";
+import { type DockerSettings, isLogin, type Login, useLogins } from "../registry/dockerConfig";
 import { type BuildxSettings, secretVariable } from "./buildx";
 import { explain } from "./explain";
 import { buildx, failure, pushTag } from "./imagetools";
@@ -21,14 +21,13 @@ type Build = NonNullable<BuildxSettings["build"]>;
 
 export async function main(): Promise<void> {
   const settings = JSON.parse(process.env.MULTIARCH_BUILDX!) as BuildxSettings;
-  const { name, path, source, target, build, secrets } = settings;
-  const given = JSON.parse(process.env.MULTIARCH_LOGINS!) as Partial<Login>[];
+  const { name, path, source, target, build, secrets, credentials } = settings;
+  const given = JSON.parse(process.env.MULTIARCH_LOGINS!) as unknown[];
   delete process.env.MULTIARCH_LOGINS; // Commands get the logins that they need.
-  const logins = given.filter(
-    (login): login is Login => Boolean(login.username) && login.password !== undefined,
-  );
+  const logins = given.filter(isLogin);
   try {
-    if (build === undefined) await pushTag({ sources: [source], target: target!, path }, logins);
+    if (build === undefined)
+      await pushTag({ sources: [source], target: target!, path, credentials }, logins);
     else process.stdout.write(await attested(settings, build, logins));
   } catch (error) {
     const lines = messageOf(error).replace(/^/gm, `${name}: `);
@@ -47,7 +46,7 @@ async function attested(
   build: Build,
   logins: readonly Login[],
 ): Promise<string> {
-  const { path, source, secrets } = settings;
+  const { path, source, secrets, credentials } = settings;
   const { platform } = build;
   const builder = build.builder ?? (await providersBuilder());
   // Only the Dockerfile says which registries a build pulls from.
@@ -61,7 +60,7 @@ async function attested(
       explain(message, {
         ...{ subject: platform, builder, registry: source.slice(0, source.indexOf("/")) },
         path: (field) => `${path}${field}`,
-        credentials: logins.length > 0 ? "given" : "stored",
+        credentials,
       });
     const failed = `${path}attestations: ${source} (${platform}) could not be built with attestations`;
     throw failure(`${failed}: ${message}`, reason);

@@ -13,8 +13,8 @@ export interface Tagging {
   readonly target: string;
   /** Whether a single image gets an index around it. Otherwise it is copied as it is. */
   readonly index?: boolean;
-  /** Whose credentials are used, for messages. @default "given" if there are any, else "stored" */
-  readonly credentials?: ErrorPlace["credentials"];
+  /** Where the credentials of the target's registry come from, for messages. */
+  readonly credentials: ErrorPlace["credentials"];
   /** The command that pushes a missing source again, if there is one. */
   readonly rebuild?: string;
   /** What precedes the user's fields, for messages: `image.` within an App. */
@@ -56,7 +56,7 @@ export async function pushTag(tagging: Tagging, logins: readonly Login[]): Promi
     const place: ErrorPlace = {
       subject: index ? `the index ${target}` : target,
       registry: target.slice(0, target.indexOf("/")),
-      credentials: credentials ?? (logins.length > 0 ? "given" : "stored"),
+      credentials,
       path: (field) => `${path}${field}`,
     };
     const lost = missing && `${missing} is no longer in the registry`;

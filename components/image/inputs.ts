@@ -6,6 +6,7 @@ import { orElse } from "../late";
 import type { Plan } from "../plan";
 import { refuse } from "../refuse";
 import type { Making } from "./built";
+import type { ErrorPlace } from "./explain";
 import { Compression, type ImageArgs, type RegistryArgs } from "./imageArgs";
 import { isRemoteContext } from "./gitContexts";
 import { ecrAccess } from "../registry/ecrAccess";
@@ -59,6 +60,12 @@ export function accessTo(
   return onlyFor(address, { username, password }, ref, (given) => {
     if (registry !== undefined) refuse(name, mismatchProblems(...given, path));
   });
+}
+
+/** Where the credentials of the image's own registry come from. */
+export function credentialsOf({ registry, repository }: ImageArgs): ErrorPlace["credentials"] {
+  if (repository !== undefined) return "aws";
+  return registry?.username === undefined ? "stored" : "given";
 }
 
 /** The registry that is pushed to, where its credentials are given; else the provider takes Docker's stored ones. */

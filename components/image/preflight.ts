@@ -13,8 +13,7 @@ import { loginProblem } from "../registry/providerLogins";
 import { isMissing } from "../verification/presence";
 import type { Making } from "./built";
 import { type ErrorPlace, explain, withoutRecord } from "./explain";
-import type { ImageArgs } from "./imageArgs";
-import { repositoryOf } from "./inputs";
+import { credentialsOf, repositoryOf } from "./inputs";
 import { log } from "../log";
 
 /**
@@ -152,9 +151,7 @@ export function judge(
         `building ${platform} on builder "${facts.name}", which isn't running: \`pulumi up\` starts it`,
       );
     case "unknown":
-      return warn(
-        `building ${platform}; the builder can't be checked beforehand (${facts.detail})`,
-      );
+      return warn(`building ${platform}; the builder could not be checked (${facts.detail})`);
     case "ready":
       if (facts.driver === "docker" && builder !== undefined)
         return error(
@@ -271,10 +268,4 @@ function explained(
     return false;
   });
   return { onError: [hook] };
-}
-
-/** Where the credentials of the image's own registry come from. */
-export function credentialsOf({ registry, repository }: ImageArgs): ErrorPlace["credentials"] {
-  if (repository !== undefined) return "aws";
-  return registry?.username === undefined ? "stored" : "given";
 }

@@ -12,9 +12,10 @@ import { buildx, type Login } from "./buildx";
 import { liveTag } from "./cache";
 import type { Image } from "./image";
 import { type ImageArgs, VerifyDepth } from "./imageArgs";
-import { repositoryOf } from "./inputs";
+import { credentialsOf, repositoryOf } from "./inputs";
 import { originOf } from "./origin";
-import { buildxHooks, credentialsOf } from "./preflight";
+import { registryIn } from "../registry/reference";
+import { buildxHooks } from "./preflight";
 
 /** What is pushed and verified. */
 export interface Publication {
@@ -132,7 +133,14 @@ function gate(
               making,
               label,
               push?.sources[0] ?? reference,
-              push ? logins[0] : access,
+              push
+                ? logins
+                : [
+                    {
+                      address: pulumi.output(reference).apply((ref) => registryIn(ref) ?? ""),
+                      ...access,
+                    },
+                  ],
             ),
       ),
     },

@@ -26,6 +26,12 @@ process.stdin.on("data", (text) => (server += text)).on("end", () => {
 });
 `;
 
+/** Whether credentials are complete. An empty username or no password means that there are none. */
+export function isLogin(login: unknown): login is Login {
+  const { username, password } = login as Partial<Login>;
+  return Boolean(username) && password !== undefined;
+}
+
 /** Variables for Docker's client, and what ends their use. */
 export interface DockerSettings {
   readonly env: NodeJS.ProcessEnv;

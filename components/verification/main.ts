@@ -7,7 +7,7 @@ import { VerifyDepth } from "../image/imageArgs";
 import { pushTag, type Tagging } from "../image/imagetools";
 import { parseObject } from "../registry/attempt";
 import { masked } from "../registry/credentials";
-import type { Login } from "../registry/dockerConfig";
+import { isLogin, type Login } from "../registry/dockerConfig";
 import { registryIn } from "../registry/reference";
 import { messageOf, Refusal } from "../errors";
 import { readCode } from "./code";
@@ -38,9 +38,7 @@ export async function main(): Promise<void> {
   delete env.MULTIARCH_REGISTRY_PASSWORD;
   delete env.MULTIARCH_LOGINS;
   const own = { address: registryIn(push?.target ?? ""), username, password };
-  const logins = [...others, own].filter(
-    (login): login is Login => Boolean(login.username) && login.password !== undefined,
-  );
+  const logins = [...others, own].filter(isLogin);
   process.exitCode = 1; // A program that ends while it still waits has verified nothing.
   try {
     if (typeof reference !== "string" || !Array.isArray(platforms))
@@ -58,7 +56,7 @@ export async function main(): Promise<void> {
 /** The most bytes of a report. The state keeps it, and Pulumi's command plugin hangs on a line of 64 KiB in a stream that is logged. */
 const mostBytes = 60_000;
 
-/** The report; without what has no fixed length where an image makes that very long. */
+/** The report. Paths and volumes are left out if they would make it too long. */
 export function bounded(report: Report): Report {
   if (Buffer.byteLength(JSON.stringify(report)) < mostBytes) return report;
   const images = report.images.map(({ platform, digest, size }) => ({ platform, digest, size }));

@@ -143,7 +143,7 @@ const notRun = ({ verifyPath = "verify" }: Trial) => `set ${verifyPath}.depth to
 /** What an engine's own complaint comes to: written where a container can't begin, by the engine, not by a program in it. */
 function explain(said: string, tried: Tried): string | undefined {
   const { engine, platform } = tried;
-  // The engine's client in the first two; the kernel, for a file that exists, in the others.
+  // The first two come from the engine's client, the others from the kernel, for a file that exists.
   const lacks =
     /exec: "[^"\n]*": (stat [^\n]*no such file|executable file not found)|OCI runtime attempted to invoke a command that was not found|^exec \/?\S+: no such file or directory$|exec user process caused: no such file or directory$|^exec container process [^\n]*: No such file or directory$|^env: [^\n]*No such file or directory/im;
   if (lacks.test(said))

@@ -44,7 +44,9 @@ export async function verify(
     const source = push?.sources.find((one) => digestOf(one) === digest);
     const index = source ?? `${held.registry.name}@${digest}`;
     const own = isSameRegistry(held.registry.name, index);
-    const login = own ? access : logins.find(({ address }) => isSameRegistry(address, index));
+    const login = own
+      ? access
+      : logins.filter(({ address }) => isSameRegistry(address, index)).at(-1);
     const read = inspect(index, login, options);
     const inside = await (source ? read : read.catch(() => undefined));
     images[platform] = imageIn(inside, index, platform) ?? digest;

@@ -196,7 +196,7 @@ it("two targets of one name in one program are refused: each would replace the o
     (resource) =>
       resource.name.endsWith("-verified") ? verified(resource, repository, digest) : {},
   );
-  expect((error as Error).message).toMatch(/^web: name: is that of another host target/);
+  expect((error as Error).message).toMatch(/^web: name: is already used by another host target/);
 });
 
 describe("two targets of one program on one port of a host", () => {

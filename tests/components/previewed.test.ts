@@ -28,7 +28,7 @@ afterEach(() => registry.stop());
 async function said(reference: pulumi.Input<string>, preview = true): Promise<string | undefined> {
   const dry = jest.spyOn(pulumi.runtime, "isDryRun").mockReturnValue(preview);
   const making = { id: "App web", access: {}, plan: { requiredBy: { "linux/amd64": "host" } } };
-  previewPlatforms(making as unknown as Making, "App web: image.ref", reference);
+  previewPlatforms(making as unknown as Making, "App web: image.ref", reference, []);
   dry.mockRestore();
   try {
     for (const check of mockChecks.splice(0)) await check();

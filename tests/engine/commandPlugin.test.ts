@@ -366,7 +366,7 @@ test("SIGINT kills a command's own process, and waits for what it started", asyn
   expect(fs.readFileSync(path.join(interrupted.directory, "log"), "utf8")).toBe("finished\n");
 });
 
-test("a line of 64 KiB or more blocks a command for ever, although its process has ended, and SIGINT changes nothing", async () => {
+test("a line of 64 KiB or more blocks a command forever, although its process has ended, and SIGINT changes nothing", async () => {
   const blocked = await createProject({
     name: "command-blocked",
     program: `

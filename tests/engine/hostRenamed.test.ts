@@ -119,7 +119,7 @@ test.concurrent(
       const refused = await app.release({ version: "v2" });
       expect(refused).toMatchObject({ code: 1 });
       expect(refused.stderr).toMatch(
-        /is taken by a container that .* set host\.name to another name/,
+        /is already in use by a container that .* give this component another name/,
       );
       expect(await idOf(app.container)).toBe(id);
       expect(await idOf(old.container)).toBe(before);

@@ -213,7 +213,7 @@ describe("release", () => {
     const failed = await app.release();
     expect(failed.code).toBe(1);
     expect(failed.stderr).toContain(
-      `${app.container}-candidate is taken by a container that somebody else made`,
+      `${app.container}-candidate is already in use by a container that somebody else created`,
     );
     expect(await app.names()).toEqual(["-candidate=created"]);
   });

@@ -3,7 +3,7 @@ import { environment } from "./harness";
 import { makeKey, removeFolder, type SshServer, sshFolder, startSshd } from "./sshServer";
 
 // A container that prints a line of 100 kB, on each path from a container to the output of a command, in one run. Pulumi's command plugin
-// waits for ever after a line of 64 KiB (commandPlugin.test.ts). What engines and programs print is in tests/hostile/longLines.test.ts.
+// waits forever after a line of 64 KiB (commandPlugin.test.ts). What engines and programs print is in tests/hostile/longLines.test.ts.
 
 const folder = sshFolder();
 let server: SshServer;

@@ -228,7 +228,7 @@ it("components are used by themselves, with secrets, and with outputs that a pre
   Object.assign(parts.resources, { second });
   other.write("Pulumi.yaml", stringify(parts));
   expect(errorsIn(await other.preview({ expectFailure: true })).join()).toContain(
-    "name: is that of another host target of this program",
+    "name: is already used by another host target of this program",
   );
   await other.dispose();
 });

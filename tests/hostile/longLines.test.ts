@@ -13,7 +13,7 @@ import {
 import { hostScript } from "../../components/targets/host/hostScript";
 import { runScript, shells } from "./fakePrograms";
 
-// Pulumi's command plugin waits for ever after a line of 64 KiB that a command prints to a stream that is logged
+// Pulumi's command plugin waits forever after a line of 64 KiB that a command prints to a stream that is logged
 // (tests/engine/commandPlugin.test.ts). All commands of this package log their stderr, and only that.
 
 const folder = mkdtempSync(join(tmpdir(), "multiarch-lines-"));

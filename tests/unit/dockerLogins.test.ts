@@ -6,7 +6,7 @@ import { useLogins } from "../../components/registry/dockerConfig";
 import { helperProblem, loginProblem } from "../../components/registry/providerLogins";
 
 // Which login is used of those that Docker stores, in each form of its settings. That Docker's client uses the same, and the provider what
-// these tests say, the real engine shows in tests/engine/dockerLogins.test.ts.
+// these tests say, the real engine shows in tests/engine/credentials.test.ts.
 
 const basic = (login: string) => Buffer.from(login).toString("base64");
 const auth = basic("robot:secret");

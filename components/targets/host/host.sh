@@ -300,7 +300,7 @@ check_names() { # never touches a container that it didn't make
   for suffix in '' -next -previous -candidate -release; do
     maker=$(inspect "$app$suffix" '{{index .Config.Labels "multiarch.app"}}') || continue
     [ "$maker" = "$owner" ] || [ "$(inspect "$app$suffix" '{{index .Config.Labels "multiarch.resource"}}')" = "$resource" ] ||
-      fail "the name $app$suffix is taken by a container that ${maker:-somebody else} made: rename it (\`$cli rename\`) or remove it, or set host.name to another name"
+      fail "the name $app$suffix is already in use by a container that ${maker:-somebody else} created: rename it (\`$cli rename\`) or remove it, or give this component another name"
   done
   ours=yes
 }

@@ -9,7 +9,7 @@ import { checkedLate, hidden, orElse, withoutNulls } from "../../late";
 import { once } from "../../nodeProgram";
 import { statedArchitecture } from "../../platform";
 import { refuse } from "../../refuse";
-import { partPath, scopedName } from "../../scope";
+import { partPath, scopedName, uniqueName } from "../../scope";
 import { pulledProblems, recordedTarget, targetImage } from "../targetImage";
 import { warnOfVolumes } from "../volumes";
 import { hostFailure } from "./failureText";
@@ -77,8 +77,7 @@ export class HostTarget extends pulumi.ComponentResource {
       { ...recordedHost({ ...rest, ssh }), image: source, ref },
       architecture,
     );
-    const given = ssh ? opts : warnOfArchitecture(name, architecture, path, opts);
-    super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, given));
+    super("multiarch:index:HostTarget", name, recorded, announced("host", name, recorded, opts));
     const image = targetImage(this, name, args, architecture, registry);
     warnOfVolumes(this, "host", image, opts?.parent, [args.volumes, args.tmpfs]);
     const login = loginOf(image.access);
@@ -121,9 +120,11 @@ export class HostTarget extends pulumi.ComponentResource {
     const onFirst = ssh && firstHost(ssh);
     const commandOf = (text: string) =>
       onFirst?.apply(({ host, bastion }) => sshCommand(host, bastion, text)) ?? text;
+    const label = uniqueName(name, opts?.parent, "HostTarget");
+    const warning = warnOfArchitecture(label, architecture, path);
     const releases =
       ssh === undefined
-        ? [deployHere(this, name, path, identity, id, login, scripts)]
+        ? [deployHere(this, name, path, identity, id, login, scripts, warning)]
         : deployOverSsh(this, name, ssh, path, identity, id, scripts);
     // A failed release leaves the outputs of the one that runs.
     const released = <T>(value: pulumi.Input<T>) => once(value, ...releases);
@@ -182,6 +183,7 @@ function deployHere(
   id: pulumi.Output<string>,
   login: ReturnType<typeof loginOf>,
   { image, architecture, ...scripts }: HostScripts,
+  warning: pulumi.ResourceHookBinding,
 ): pulumi.Resource {
   const { container } = identity;
   const common = { addPreviousOutputInEnv: false, logging: command.Logging.Stderr };
@@ -209,7 +211,7 @@ function deployHere(
     },
     {
       parent: component,
-      hooks: explained("pull"),
+      hooks: joinHooks(warning, explained("pull")),
       ignoreChanges: ["environment", "stdin"],
       protect: false,
     },

@@ -3,11 +3,10 @@ import { machine } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
 import { under } from "../../check";
 import { type Problem, show } from "../../errors";
-import { beforeChange, joinHooks } from "../../hooks";
+import { beforeChange } from "../../hooks";
 import { program } from "../../hosting";
 import { log } from "../../log";
-import { type Architecture, parseArchitecture } from "../../platform";
-import { uniqueName } from "../../scope";
+import { type CanonicalArchitecture, parseArchitecture } from "../../platform";
 import type { HostArgs, HostPortArgs } from "./hostArgs";
 import { clash } from "./hostProblems";
 import type { HostIdentity } from "./hostSettings";
@@ -45,7 +44,7 @@ export function claim(
     return [
       {
         path: at("name"),
-        what: `is that of another host target of this program, whose container would be replaced`,
+        what: "is already used by another host target of this program",
         fix: "give one of the two another name",
       },
     ];
@@ -58,19 +57,17 @@ export function claim(
 }
 
 /**
- * The options with which a preview on a machine of another architecture warns that the pull fails there. It is no error, because `up` may
- * run on another machine.
+ * A hook of the pull, with which a preview on a machine of another architecture warns that the pull fails there. It is a warning, because
+ * `up` may run on another machine.
  */
 export function warnOfArchitecture(
-  name: string,
-  architecture: Architecture,
+  id: string,
+  architecture: CanonicalArchitecture,
   path: string,
-  opts: pulumi.ComponentResourceOptions = {},
-): pulumi.ComponentResourceOptions {
-  if (!pulumi.runtime.isDryRun()) return opts;
+): pulumi.ResourceHookBinding {
+  if (!pulumi.runtime.isDryRun()) return {};
   const field = under(path)("architecture");
-  const id = uniqueName(name, opts.parent, "HostTarget");
-  const hook = beforeChange(`architecture of the host of ${id}`, async () => {
+  return beforeChange(`architecture of the host of ${id}`, async () => {
     const here = machine();
     if (parseArchitecture(here) === architecture) return;
     const what = `${architecture} is not the architecture of this machine (${here}), so \`pulumi up\` fails here`;
@@ -78,5 +75,4 @@ export function warnOfArchitecture(
       `${id}: ${field}: ${what}. Run it on a machine that is ${architecture}, or change ${field}`,
     );
   });
-  return { ...opts, hooks: joinHooks(opts.hooks ?? {}, hook) };
 }

@@ -104,7 +104,7 @@ function runIn(client, command, inputs, previous, log) {
     // session.go, `ExitMissingError`: all that a cut connection leaves to say.
     const missing = "wait: remote command exited without exit status or exit signal";
     let ended = false;
-    let blocked = false; // session.Wait then waits for ever
+    let blocked = false; // session.Wait then waits forever
     client.on("close", () => ended || blocked || fail(missing));
     client.on("error", () => {});
     client.exec(command, { env }, (error, stream) => {

@@ -142,7 +142,7 @@ async function execute(args, directory, env, inputs, log, cancelled) {
   const output = { stdout: [], stderr: [], all: [] };
   // One reader for both streams, as the official provider has it, so that lines keep their order.
   const lines = lineReader(log);
-  // Go's Wait then waits for ever, whatever becomes of the process.
+  // Go's Wait then waits forever, whatever becomes of the process.
   let blocked = false;
 
   return new Promise((resolve) => {
@@ -242,7 +242,7 @@ const LONGEST_LINE = 64 * 1024;
  * Cuts output into lines as Go's bufio.Scanner does: without the line end and a "\r" before it, and with the rest at the end
  * if it isn't empty.
  *
- * Like the official plugin (util.go, `LogOutput`), it stops at a line that is too long. Every later write then blocks for ever, and
+ * Like the official plugin (util.go, `LogOutput`), it stops at a line that is too long. Every later write then blocks forever, and
  * so does the command.
  *
  * @param {(line: string) => void} log
@@ -254,7 +254,7 @@ function lineReader(log) {
   /** @param {Buffer} line */
   const tell = (line) => log(line.toString("utf8").replace(/\r$/, ""));
   return {
-    /** @param {Buffer} chunk @returns {boolean} false: the writer blocks for ever */
+    /** @param {Buffer} chunk @returns {boolean} false: the writer blocks forever */
     write(chunk) {
       if (stopped) return false;
       rest = Buffer.concat([rest, chunk]);
