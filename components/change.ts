@@ -1,3 +1,5 @@
+import { parseArchitecture } from "./platform";
+
 type TargetName = "ec2" | "ecs" | "lambda" | "host";
 const targetNames: readonly TargetName[] = ["ec2", "ecs", "lambda", "host"];
 
@@ -174,7 +176,8 @@ function platformChanges(
 
 /** `(t3.small → t4g.small)` where another machine is asked for. */
 function machines(old: Machine, now: Machine): string {
-  const of = (one: Machine) => text(one.instanceType) ?? text(one.architecture) ?? "x86_64";
+  const of = (one: Machine) =>
+    text(one.instanceType) ?? parseArchitecture(one.architecture) ?? "x86_64";
   return of(old) === of(now) ? "" : ` (${of(old)} → ${of(now)})`;
 }
 

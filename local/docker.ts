@@ -1,6 +1,7 @@
 import http from "node:http";
 import { readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { shellWord } from "../components/quote";
 import { LocalError } from "./errors";
 import { run, which } from "./exec";
 import type { Log } from "./log";
@@ -129,14 +130,17 @@ export const otherEngines = (engines: readonly RunningEngine[], own: string): Ru
 export function refuseSecondEngine([other]: readonly RunningEngine[]): void {
   if (other === undefined) return;
   const { pid, args } = other;
-  const socket = args.find((arg) => arg.startsWith("unix://")) ?? "unix:///var/run/docker.sock";
+  const hosts = args.flatMap(
+    (arg) => /^(?:--host=|-H=?)?((?:unix|tcp):\/\/.*)$/.exec(arg)?.[1] ?? [],
+  );
+  const socket = hosts.length === 0 ? "unix:///var/run/docker.sock" : hosts[0]!;
   const data = args[args.indexOf("--data-root") + 1] ?? "";
   const state = data.endsWith("/docker/data") ? dirname(dirname(data)) : undefined;
-  const stop = state ? `MULTIARCH_STATE_DIR=${state} npm run down` : `kill ${pid}`;
+  const stop = state ? `MULTIARCH_STATE_DIR=${shellWord(state)} npm run down` : `kill ${pid}`;
   throw new LocalError(
     `another Docker engine runs in this network (process ${pid}, ${socket})`,
     "two engines use the same bridge and firewall rules, so each breaks the published ports of the other",
-    `end it with \`${stop}\`, or use it: \`export DOCKER_HOST=${socket}\`, and change the project's name in Pulumi.yaml, because containers are named after the project`,
+    `end it with \`${stop}\`, or use it: \`export DOCKER_HOST=${shellWord(socket)}\`, and change the project's name in Pulumi.yaml, because containers are named after the project`,
   );
 }
 

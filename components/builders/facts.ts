@@ -39,10 +39,10 @@ export const withoutBuilder = {
   new: "no builder is running, so `pulumi up` starts a new builder in a container, which stays on this machine",
 } as const;
 
-/** How long a builder may take to answer, in milliseconds. */
-export const patience = 1500;
+/** How long a builder may take to answer, in milliseconds. On a busy machine, one that runs needs seconds. */
+export const patience = 5000;
 /** How long Docker's client may take to start and to report it, in milliseconds. A busy machine needs seconds for that. */
-const clientLimit = 10_000;
+const clientLimit = 15_000;
 
 /** Asks a builder what it can do. Without a name: the one that a build without `builder` uses. */
 export async function inspectBuilder(name: string): Promise<NamedFacts>;

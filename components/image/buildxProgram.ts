@@ -10,6 +10,7 @@ import { messageOf } from "../errors";
 import { parseObject, slurp } from "../registry/attempt";
 import { masked } from "../registry/credentials";
 import { type DockerSettings, isLogin, type Login, useLogins } from "../registry/dockerConfig";
+import { digestPattern } from "../registry/reference";
 import { type BuildxSettings, secretVariable } from "./buildx";
 import { explain } from "./explain";
 import { buildx, failure, pushTag } from "./imagetools";
@@ -94,6 +95,8 @@ async function attest(
   ];
   await buildx(args, { env: client.env, input: build.dockerfile?.inline ?? "" });
   const digest = String(parseObject(slurp(metadata))?.["containerimage.digest"]);
+  if (!digestPattern.test(digest))
+    throw new Error("docker buildx build reported no digest. Update buildx");
   if (!sbom) return digest;
   const made = `${source.slice(0, source.indexOf("@"))}@${digest}`;
   const found = await buildx(["imagetools", "inspect", "--format", "{{json .SBOM}}", made], client);

@@ -51,8 +51,14 @@ export function buildHooks(
     if (foreign && emulates !== false) await dockerfile.advise(inputs, platform);
     if (!pulumi.runtime.isDryRun()) await announceFirstBuild(making, platform, inputs);
   });
-  /** Whether the last build of this Dockerfile ran steps of the platform. */
-  const ranBefore = async ({ newInputs, oldOutputs }: pulumi.ResourceHookArgs, name: string) => {
+  /** Whether the last build of this Dockerfile ran steps of the platform. Other arguments may select other steps. */
+  const ranBefore = async (
+    { newInputs, oldInputs, oldOutputs }: pulumi.ResourceHookArgs,
+    name: string,
+  ) => {
+    const selection = ({ target, buildArgs, context }: pulumi.Inputs = {}) =>
+      JSON.stringify([target, buildArgs, (context as pulumi.Inputs | undefined)?.named]);
+    if (selection(oldInputs) !== selection(newInputs)) return undefined;
     const text = await dockerfile.read(newInputs);
     const digest: unknown = oldOutputs?.digest;
     if (typeof digest !== "string" || text === undefined) return undefined;

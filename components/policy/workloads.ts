@@ -1,7 +1,5 @@
 import { type CanonicalArchitecture, statedArchitecture } from "../platform";
 import { attempt } from "../registry/attempt";
-import type { Ec2Args } from "../targets/ec2/ec2Args";
-import { ec2Architecture } from "../targets/ec2/ec2Problems";
 
 /** An image that a resource is to run, and the machine for it. */
 export interface Workload {
@@ -14,7 +12,7 @@ export interface Workload {
 /** Inputs of a resource. Where a value isn't known yet, reading it throws. */
 type Properties = Readonly<Record<string, unknown>>;
 
-/** Resources that name an image and say what it runs on: AWS's own, whoever declares them, and targets without such a resource. */
+/** AWS resources that name an image and the architecture it runs on, whoever declares them. Other targets check their image themselves. */
 const kinds: Readonly<Record<string, (of: Properties) => readonly Partial<Workload>[]>> = {
   "aws:ecs/taskDefinition:TaskDefinition": ({
     runtimePlatform,
@@ -43,16 +41,6 @@ const kinds: Readonly<Record<string, (of: Properties) => readonly Partial<Worklo
         architecture: (architectures as string[] | undefined)?.[0],
       }),
       field: "architectures",
-    },
-  ],
-  "multiarch:index:HostTarget": ({ ref, architecture }) => [
-    { image: text(ref), architecture: statedArchitecture({ architecture }), field: "architecture" },
-  ],
-  "multiarch:index:Ec2Target": (args) => [
-    {
-      image: text(args.ref),
-      architecture: ec2Architecture(args as unknown as Ec2Args),
-      field: args.architecture === undefined ? "instanceType" : "architecture",
     },
   ],
 };

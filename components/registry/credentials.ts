@@ -171,12 +171,23 @@ export function basic({ username = "", password }: Access): string | undefined {
 export const authorizationOf = ({ registryToken, ...access }: StoredLogin): string | undefined =>
   registryToken ? `Bearer ${registryToken}` : basic(access);
 
-/** Text without a password: as it is, as errors print it, and as in the header of HTTP's basic authentication. */
+/** How a secret may be spelled in a log: as it is, each of its lines, and as a URL or JSON has it. The longest first. */
+export function spellings(secrets: readonly string[]): string[] {
+  const all = secrets.flatMap((secret) => [
+    secret,
+    ...secret.split(/[\r\n]+/).filter((line) => line !== secret && line.trim().length > 3),
+    encodeURIComponent(Buffer.from(secret).toString()),
+    JSON.stringify(secret).slice(1, -1),
+  ]);
+  return [...new Set(all)].filter((value) => value !== "").sort((a, b) => b.length - a.length);
+}
+
+/** Text without a secret, however it is spelled: also in Base64, alone and as in the header of HTTP's basic authentication. */
 export function masked(text: string, access: Access): string {
   const { password } = access;
   if (!password) return text;
-  const encoded = basic(access)!.replace("Basic ", "");
-  return [password, printable(password), encoded].reduce(
+  const encoded = [basic(access)!.replace("Basic ", ""), Buffer.from(password).toString("base64")];
+  return [...spellings([password, printable(password)]), ...encoded].reduce(
     (rest, secret) => rest.replaceAll(secret, "***"),
     text,
   );

@@ -107,12 +107,17 @@ export function registryHost(registry: string): string {
   return dockerHubNames.has(registry) ? "registry-1.docker.io" : registry;
 }
 
-/** Whether an address and a reference name the same registry: Docker Hub has several names, and hosts are the same in any case. */
+/**
+ * Whether an address and a reference name the same registry: Docker Hub has several names, and hosts are the same in any case. A single
+ * word such as `registry` is not an address: in a reference, it is a part of Docker Hub.
+ */
 export function isSameRegistry(address: string, reference: string): boolean {
-  const [given, named] = [`${address.replace(/^https?:\/\/|\/.*$/g, "")}/any`, reference].map(
-    (text) => registryHost(registryIn(text)?.toLowerCase() ?? ""),
+  const host = address.replace(/^https?:\/\/|\/.*$/g, "");
+  const [named, rest] = splitHost(`${host}/any`);
+  if (rest !== "any") return false;
+  return (
+    registryHost(named.toLowerCase()) === registryHost(registryIn(reference)?.toLowerCase() ?? "")
   );
-  return given !== "" && given === named;
 }
 
 /** Docker Hub's key in Docker's config.json. */

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type At, under } from "../check";
+import { printable } from "../errors";
 import { besides } from "../hosting";
 import { log } from "../log";
 import { partPath } from "../scope";
@@ -35,12 +36,13 @@ export function warnOfVolumes(
 ): void {
   const consequence = consequences[target](under(partPath(parent, target)));
   const looked = pulumi.all([volumes, pulumi.all([...mounts])]).apply(async ([declared, lists]) => {
+    // A target that became known late may be of any type. The release rejects it.
     const mounted = lists
       .flatMap((list) => list ?? [])
-      .map(({ target: path }) => posix.resolve("/", path));
-    for (const path of declared.filter((one) => !mounted.includes(one)))
+      .map(({ target: path }) => (typeof path === "string" ? posix.resolve("/", path) : path));
+    for (const path of new Set(declared.filter((one) => !mounted.includes(one))))
       await log.warn(
-        `${target}: the image declares the volume ${path}, which is not mounted: ${consequence}`,
+        `${target}: the image declares the volume ${printable(path)}, which is not mounted: ${consequence}`,
         component,
       );
   });

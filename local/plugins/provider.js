@@ -246,7 +246,10 @@ function watchEngine() {
   let missed = 0;
   setInterval(() => {
     const socket = net.connect({ host, port: Number(port) });
-    socket.on("connect", () => socket.destroy());
+    socket.on("connect", () => {
+      missed = 0;
+      socket.destroy();
+    });
     socket.on("error", () => {
       missed += 1;
       if (calls.running.size === 0 || missed >= 30) process.exit(1);

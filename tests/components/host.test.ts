@@ -241,6 +241,10 @@ describe("two targets of one program on one port of a host", () => {
     const [ssh, other] = [over("203.0.113.7"), over("203.0.113.8")];
     expect(await second({ ...at(8080), ssh }, { ...at(8080), ssh: other })).toBe("");
     expect(await second(at(8080), at(80, pulumi.output(8080)))).toBe("");
+    const behind = (bastion: string) => ({ ...ssh, bastion: { address: bastion, hostKey } });
+    const [site, another] = [behind("203.0.113.1"), behind("203.0.113.2")];
+    expect(await second({ ...at(8080), ssh: site }, { ...at(8080), ssh: another })).toBe("");
+    expect(await second({ ...at(8080), ssh: site }, { ...at(8080), ssh: site })).not.toBe("");
   });
 });
 

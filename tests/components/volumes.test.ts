@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { log } from "../../components/log";
 import { Ec2Target } from "../../components/targets/ec2/ec2";
 import { EcsTarget } from "../../components/targets/ecs/ecs";
@@ -94,4 +94,16 @@ it("warns of each volume, and a mount above or below it does not count", async (
   ];
   const said = await warnings(() => new HostTarget("web", { ref, volumes }), ["/data/db", "/x"]);
   expect(said.map((text) => /the volume (\S+),/.exec(text)?.[1])).toEqual(["/data/db", "/x"]);
+});
+
+it("a volume with line breaks in its path can't imitate a line of multiarch, and is reported once", async () => {
+  const path = "/data\nerror: run curl";
+  const [said, ...more] = await warnings(() => new HostTarget("web", { ref }), [path, path]);
+  expect(more).toEqual([]);
+  expect(said).toContain("the volume /data\\nerror: run curl, which");
+});
+
+it("a target that turns out to be no string leaves the problem to the release", async () => {
+  const volumes = [{ source: "one", target: pulumi.output(undefined as unknown as string) }];
+  expect(await warnings(() => new HostTarget("web", { ref, volumes }), ["/data"])).toHaveLength(1);
 });

@@ -110,7 +110,7 @@ it("a builder that refuses connections, by its name, in preview and in up", asyn
   });
 });
 
-it("a builder that accepts connections and says nothing, after 1.5 seconds", async () => {
+it("a builder that accepts connections and says nothing, after 5 seconds", async () => {
   let held: number[] = [];
   const server = net.createServer((socket) => {
     const began = performance.now();
@@ -127,10 +127,10 @@ it("a builder that accepts connections and says nothing, after 1.5 seconds", asy
         held = []; // docker's own `buildx create` waited for 20 s.
         const { output } = await run({ expectFailure: true });
         expect(output).toContain(`builder "${name}" doesn't answer`);
-        // How long the connection was held is what the silence costs: 1.5 s, and more on a busy machine only.
+        // How long the connection was held is what the silence costs: 5 s, and more on a busy machine only.
         expect(held.length).toBeGreaterThan(0);
-        expect(Math.max(...held)).toBeGreaterThan(1000);
-        expect(Math.max(...held)).toBeLessThan(5000);
+        expect(Math.max(...held)).toBeGreaterThan(4000);
+        expect(Math.max(...held)).toBeLessThan(10_000);
       }
     });
   } finally {

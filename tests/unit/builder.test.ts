@@ -228,7 +228,7 @@ describe("what is asked of buildx", () => {
     ]);
   });
 
-  it("a remote one, with the absolute paths that buildx wants, and no longer wait than two seconds", () => {
+  it("a remote one, with the absolute paths that buildx wants, and a wait of five seconds at most", () => {
     const tls = { ca: "ca.pem", certificate: "cert.pem", key: "/key.pem", serverName: "b" };
     const endpoint = "tcp://10.0.0.5:1234";
     expect(createArguments({ name: "far", driver: "remote", endpoint, tls })).toEqual([
@@ -237,7 +237,7 @@ describe("what is asked of buildx", () => {
       ...["--driver-opt", `cacert=${process.cwd()}/ca.pem`],
       ...["--driver-opt", `cert=${process.cwd()}/cert.pem`],
       ...["--driver-opt", "key=/key.pem", "--driver-opt", "servername=b"],
-      ...["--timeout", "1500ms", endpoint],
+      ...["--timeout", "5000ms", endpoint],
     ]);
   });
 });

@@ -48,6 +48,13 @@ test("a problem is one line, whatever the user's values and another's words in i
   );
 });
 
+test("a secret is masked however it is spelled: line by line, in a URL, in JSON and in Base64", () => {
+  const password = "first/line\nsecond line";
+  const base64 = Buffer.from(password).toString("base64");
+  const text = `| first/line\n| second line\n${encodeURIComponent(password)} ${JSON.stringify(password)} ${base64}`;
+  expect(masked(text, { password })).toBe('| ***\n| ***\n*** "***" ***');
+});
+
 test("a password with a line break is masked where it is escaped, too", () => {
   const access = { username: "ann", password: "s3cret\n" };
   const message = messageOf(new Refusal("the registry said s3cret\n, and YW5uOnMzY3JldAo="));

@@ -160,6 +160,8 @@ test.each([
   ["ghcr.io", "team/web", false],
   ["docker.io", "ghcr.io/docker.io/web", false],
   ["", "ghcr.io/team/web", false],
+  ["registry", "docker.io/team/web", false],
+  ["myreg/team", "team/web", false],
   ["ghcr.io", "", false],
   ["", "", false],
 ])("credentials for %j may be used for %j: %j", (address, reference, same) => {

@@ -1,7 +1,7 @@
 import { printable } from "../../errors";
 
 /** The progress that the host's script prints; its other lines say what went wrong. Those of containers and engines are indented. */
-const progress = /^(pulling|running|starting|switching|waiting) /;
+const progress = /^(pulling|renaming|running|starting|switching|waiting) /;
 
 /**
  * What a failed command of a host says, in one sentence: the provider's own text starts with the shell command that ran.

@@ -411,38 +411,31 @@ await_former() { # the end of runs under a former name: a killed run can continu
     [ "$(inspect "$container" '{{index .Config.Labels "multiarch.lock"}}')" = "$mark" ] || (app=${former%-lock} && take_lock '') || exit 1
   done
 }
-list_own() { # The label alone proves nothing, because `docker commit` copies it: the name must be one for which multiarch pulled images.
+list_own() { # The label alone proves nothing, because `docker commit` copies it into an image, and from there into containers.
   list_containers "label=multiarch.resource=$resource"
   labeled=$listed listed=''
   current=$(for suffix in '' -next -previous -candidate -release; do inspect "$app$suffix" '{{.Id}}'; done)
   for container in $labeled; do
     case $current in *"$container"*) listed="$listed $container" && continue ;; esac
-    former=$(inspect "$container" '{{.Name}}') || fail "the engine doesn't tell the name of container $container"
-    former=${former#/}
-    for base in "$former" "${former%-next}" "${former%-previous}" "${former%-candidate}" "${former%-release}"; do
-      case $base in *[!a-z0-9-]*) continue ;; esac
-      tagged=$(engine images --quiet "localhost/multiarch/$base" 2>/dev/null) || fail "the engine doesn't tell which images $base has"
-      [ -z "$tagged" ] || { listed="$listed $container" && break; }
-    done
+    base=$(inspect "$container" '{{.Image}}') && copied=$(engine image inspect --format '{{index .Config.Labels "multiarch.resource"}}' "$base" 2>/dev/null) ||
+      fail "the image of container $container, which has the label of this app, could not be inspected: remove the container by hand if it is no longer needed"
+    [ "$copied" = "$resource" ] || listed="$listed $container"
   done
 }
-adopt() { # The containers of a former name get the new name. Their labels can't change, so a swap replaces them.
+adopt() { # The containers of a former name get the new name and keep their role, for `repair`. Their labels can't change, so a swap replaces them.
   list_own
   for container in $listed; do
     case $current in *"$container"*) continue ;; esac
     found=$(inspect "$container" '{{.Name}} {{.State.Status}} {{index .Config.Labels "multiarch.settings"}}') || fail "the engine doesn't tell the state of container $container"
     former=${found%% *} && former=${former#/}
-    case ${found#* } in
-    created* | *' ') # It never served.
+    case ${found#* } in created* | *' ') # It never served.
       discard "$container"
       continue
       ;;
-    running*) to=$app ;;
-    *) # If no container is running, `repair` starts this one.
-      to=$app-previous
-      case $former in *-previous) ! exists "$to" || { discard "$container" && continue; } ;; *) discard "$to" ;; esac
-      ;;
     esac
+    case $former in *-next) to=$app-next ;; *-previous) to=$app-previous ;; *) to=$app ;; esac
+    [ "$to" != "$app" ] || ! exists "$app" || to=$app-previous
+    ! exists "$to" || { discard "$container" && continue; }
     say "renaming container $former to $to"
     run rename "$container" "$to" || fail "container $former could not be renamed to $to: $said"
     digest=$(inspect "$to" '{{.Config.Image}}')

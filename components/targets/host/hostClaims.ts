@@ -10,6 +10,7 @@ import { type CanonicalArchitecture, parseArchitecture } from "../../platform";
 import type { HostArgs, HostPortArgs } from "./hostArgs";
 import { clash } from "./hostProblems";
 import type { HostIdentity } from "./hostSettings";
+import type { SshHostArgs } from "./sshArgs";
 import { placeOf } from "./sshProblems";
 
 /** What a host target of a program has on a machine: a container, and a port. */
@@ -34,9 +35,7 @@ export function claim(
   if (running === undefined) return [];
   const at = under(path);
   const made = claims.get(running) ?? [];
-  const machines = ssh
-    ? Object.values(ssh.hosts).flatMap((host) => placeOf(host) ?? [])
-    : ["this machine"];
+  const machines = ssh ? machinesOf(ssh) : ["this machine"];
   const others = made.filter(({ machine }) => machines.includes(machine));
   const by = `${at("ports")} of ${show(name)}`;
   claims.set(running, [...made, ...machines.map((machine) => ({ machine, owner, ports, by }))]);
@@ -53,6 +52,16 @@ export function claim(
     if (!other) return [];
     const what = `port ${show(port.host ?? port.container)} on ${other.machine} is already used by ${other.by}`;
     return [{ path: at(`ports[${index}]`), what, fix: "use another host port (`host`)" }];
+  });
+}
+
+/** The hosts whose addresses are known. Behind different bastions, an address names different hosts. */
+function machinesOf({ hosts, bastion }: SshHostArgs): string[] {
+  const via = bastion && placeOf(bastion);
+  if (bastion && via === undefined) return [];
+  return Object.values(hosts).flatMap((host) => {
+    const place = placeOf(host);
+    return place === undefined ? [] : [via === undefined ? place : `${place} behind ${via}`];
   });
 }
 

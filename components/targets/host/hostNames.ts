@@ -16,7 +16,8 @@ interface Found {
 }
 
 /**
- * A hook of a release that rejects in previews what the script rejects in `up`: a container name that is taken. After a rename of the
+ * A hook of a release for previews. It rejects what the script rejects in `up`: a container name that is taken. On a machine that
+ * does not run the container that the state knows, it only warns, because `up` may run on another one. After a rename of the
  * stack, the project or the component, it says which container is adopted.
  *
  * @param field the argument that changes the name
@@ -49,9 +50,12 @@ export function checkNames(
     if (taken === undefined) return;
     const whose =
       taken.owner === "" ? "multiarch did not create it" : `${show(taken.owner)} created it`;
-    throw new Error(
-      `${field}: the container name ${taken.name} is already in use on ${host} (${whose}). Remove or rename that container, or set ${field} to another name`,
-    );
+    const problem = `${field}: the container name ${taken.name} is already in use on ${host} (${whose}). Remove or rename that container, or set ${field} to another name`;
+    const isHost =
+      over !== undefined ||
+      (await containersAt(place, former)).some((one) => one.resource === resource);
+    if (isHost) throw new Error(problem);
+    await log.warn(problem, component);
   });
 }
 

@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { registryIn } from "../../registry/reference";
 import type { CanonicalArchitecture } from "../../platform";
 import { quote } from "../../quote";
+import { spellings } from "../../registry/credentials";
 import { HostRestart, HostStrategy, type HostArgs } from "./hostArgs";
 import { isLong } from "./hostProblems";
 
@@ -231,17 +232,6 @@ function csv(fields: readonly string[]): string {
   return fields
     .map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
     .join(",");
-}
-
-/** How a secret may be spelled in a log: as it is, each of its lines, and as a URL or JSON has it. The longest first. */
-function spellings(secrets: readonly string[]): string[] {
-  const all = secrets.flatMap((secret) => [
-    secret,
-    ...secret.split(/[\r\n]+/).filter((line) => line !== secret && line.trim().length > 3),
-    encodeURIComponent(Buffer.from(secret).toString()),
-    JSON.stringify(secret).slice(1, -1),
-  ]);
-  return [...new Set(all)].filter((value) => value !== "").sort((a, b) => b.length - a.length);
 }
 
 /** The address to open: that of the port asked for health, else the first; empty where there is none. */

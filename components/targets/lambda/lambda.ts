@@ -65,7 +65,7 @@ export class LambdaTarget extends pulumi.ComponentResource {
     const path = under(partPath(opts?.parent, "lambda"));
 
     const image = targetImage(this, name, args, architecture);
-    warnOfVolumes(this, "lambda", image, opts?.parent);
+    warnOfVolumes(this, "lambda", image, opts?.parent, [[{ target: "/tmp" }]]);
     const region = lookedUp(aws.getRegion({}, { parent: this })).region;
     const logs = logGroup(name, args, { parent: this });
     const { role, policies } = makeRole(this, name, args, logs);
