@@ -69,6 +69,8 @@ export function show(value: unknown): string {
 /** The text of one or more problems, one a line, each starting with the component's name. */
 export function describeProblems(name: string, problems: readonly Problem[]): string {
   return problems
-    .map((problem) => printable(`${name}: ${problem.path}: ${problem.what}; ${problem.fix}`))
+    .map(
+      ({ path, what, fix }) => `${name}: ${printable(path)}: ${printable(what)}; ${printable(fix)}`,
+    )
     .join("\n");
 }
