@@ -434,8 +434,13 @@ adopt() { # The containers of a former name get the new name and keep their role
       ;;
     esac
     case $former in *-next) to=$app-next ;; *-previous) to=$app-previous ;; *) to=$app ;; esac
-    [ "$to" != "$app" ] || ! exists "$app" || to=$app-previous
-    ! exists "$to" || { discard "$container" && continue; }
+    case ${found#* } in
+    running*) ;; # If its new name is taken, the rename fails: which of the two is to serve is for people to decide.
+    *)
+      [ "$to" != "$app" ] || ! exists "$app" || to=$app-previous
+      ! exists "$to" || { discard "$container" && continue; }
+      ;;
+    esac
     say "renaming container $former to $to"
     run rename "$container" "$to" || fail "container $former could not be renamed to $to: $said"
     digest=$(inspect "$to" '{{.Config.Image}}')
