@@ -403,7 +403,7 @@ test.concurrent(
     const command = [
       "sh",
       "-c",
-      `printf '${hostile}\\n'; head -c 100000 /dev/zero | tr '\\0' x; exit 3`,
+      `head -c 100000 /dev/zero | tr '\\0' x; printf '\\n${hostile}\\n'; exit 3`,
     ];
     const failed = await app.release({ command });
     expect(failed.code).toBe(1);
