@@ -8,8 +8,8 @@ const common = {
 };
 
 module.exports = {
-  // Engine tests wait for a third of their time, so three at a time keep two cores busy.
-  maxWorkers: 3,
+  // Engine tests wait more than they compute: two at a time, on two cores too.
+  maxWorkers: 2,
   // A busy host makes every test slower. Tests of limits have times of their own.
   testTimeout: 30_000,
   reporters: ["default", "<rootDir>/tests/countReporter.js"],
