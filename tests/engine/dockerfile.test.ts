@@ -122,7 +122,8 @@ FROM --platform=$BUILDPLATFORM \${BASE} AS build
 ARG TARGETARCH
 RUN echo "$TARGETARCH" > /built-for
 FROM \${BASE}
-COPY --from=build /built-for RELEASE /
+COPY --from=build /built-for /
+COPY RELEASE /
 `;
   const arm = { platforms: ["linux/arm64"] };
   const unknown = `building linux/arm64 on builder "${builder}" (may need emulation)`;
