@@ -45,7 +45,7 @@ async function image(args: Partial<ImageArgs> = {}): Promise<Registered[]> {
 
 const named = (all: Registered[], type: string, name: string) =>
   all.find((one) => one.type === type && one.name === name)!.inputs;
-/** What the command that pushes and verifies is told. */
+/** The settings of the command that pushes and verifies. */
 function settings(all: Registered[]) {
   const { environment } = named(all, "command:local:Command", "web-verified");
   const plain = ((environment as { value?: object }).value ?? environment) as Record<

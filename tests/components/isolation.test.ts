@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Ec2Target, EcsTarget, HostTarget, Image, LambdaTarget } from "../../components";
-import { answered, provided, stripped, watchRegistrations } from "../fuzz/mocked";
+import { mockPreview, stripped, watchRegistrations } from "../fuzz/mocked";
 import { fieldsOf, withField } from "../hostile/fields";
 
 // One field that is unknown or secret makes nothing else unknown or secret: every property of a resource, and every output of a component,
@@ -123,18 +123,7 @@ interface Inside {
 /** Every property of every resource, and every output of the component. */
 async function run(target: string, args: object): Promise<Map<string, Seen>> {
   const found = new Map<string, Seen>();
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs }) => ({
-        id: `${name}-id`,
-        state: { ...(inputs as object), ...provided(type, name, inputs as never) },
-      }),
-      call: answered,
-    },
-    "project",
-    "stack",
-    true,
-  );
+  await mockPreview();
   watchRegistrations(({ type, name, inputs }) => {
     // A component records its own arguments.
     if (type.startsWith("multiarch:") || type.startsWith("pulumi:")) return;

@@ -14,7 +14,7 @@ import {
 import { describeProblems } from "../../components/errors";
 import { checkedLate, withoutNulls } from "../../components/late";
 import { workloadsOf } from "../../components/policy/workloads";
-import { answered, provided, stripped, watchRegistrations } from "../fuzz/mocked";
+import { mockPreview, stripped, watchRegistrations } from "../fuzz/mocked";
 import { alwaysRejected, placesIn, root } from "../fuzz/schema";
 import { fieldsOf, promisesIn, withField } from "../hostile/fields";
 
@@ -45,18 +45,7 @@ const components: Readonly<Record<string, Component>> = {
 /** The inputs of each resource, by its type and name. */
 async function inputsOf(component: string, args: unknown): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {};
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs }) => ({
-        id: `${name}-id`,
-        state: { ...(inputs as object), ...provided(type, name, inputs as never) },
-      }),
-      call: answered,
-    },
-    "project",
-    "stack",
-    true,
-  );
+  await mockPreview();
   watchRegistrations(({ type, name, inputs }) => {
     found[`${type} ${name}`] = stripped(inputs);
   });

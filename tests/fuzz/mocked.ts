@@ -102,3 +102,18 @@ export function watchRegistrations(
     return register(request, answer);
   };
 }
+
+/** A preview in which each resource gets its inputs and what a provider would answer. */
+export const mockPreview = (): Promise<void> =>
+  pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => ({
+        id: `${name}-id`,
+        state: { ...(inputs as object), ...provided(type, name, inputs as never) },
+      }),
+      call: answered,
+    },
+    "project",
+    "stack",
+    true,
+  );

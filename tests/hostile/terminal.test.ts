@@ -87,16 +87,18 @@ test("events of ECS, each in a line of its own", () => {
   expectOurs(problem, /^(ECS runs|what |once | {2}unable to start\\nweb: verified\\u001b)/);
 });
 
+/** An image to start. */
+const tried = {
+  platform: "linux/amd64",
+  digest: sha256("x"),
+  size: 1,
+  config: {},
+  volumes: [],
+  layers: [],
+};
+
 test("what a container printed is marked, line by line", async () => {
   client("logs", `one\nweb: verified\n${nasty}\r\n`, 1);
-  const tried = {
-    platform: "linux/amd64",
-    digest: sha256("x"),
-    size: 1,
-    config: {},
-    volumes: [],
-    layers: [],
-  };
   const message = await refusal(start([tried], new Registry("registry.test/app:1"), {}, {}));
   expectOurs(message, /^(linux\/amd64: the image's own command | {2}\| )/);
   expect(message).toContain("\n  | web: verified\n");
@@ -132,14 +134,6 @@ test("long lines of a registry or a container take no time", async () => {
   ])
     explain(text.repeat(200_000), place, text.repeat(200_000));
   client("logs", "OCI runtime".repeat(100_000), 1);
-  const tried = {
-    platform: "linux/amd64",
-    digest: sha256("x"),
-    size: 1,
-    config: {},
-    volumes: [],
-    layers: [],
-  };
   const message = await refusal(start([tried], new Registry("registry.test/app:1"), {}, {}));
   expect(message).toContain("ended with exit code 1");
   expect(Date.now() - started).toBeLessThan(5000);

@@ -172,7 +172,7 @@ function literalIn(text: string): unknown {
     try {
       return vm.runInNewContext(`(${text.slice(0, end)})`);
     } catch {
-      // It goes on, or has a name in place of a value.
+      // The proposal continues, or contains a name instead of a value.
     }
   return undefined;
 }
