@@ -110,10 +110,7 @@ async function attest(
 /** The arguments of `docker buildx build` for what the provider built. Secrets are named by their variables. */
 function definition(build: Build, secrets: readonly string[]): string[] {
   const { context, dockerfile, ssh, addHosts, target, network, cacheFrom, builder } = build;
-  const named = Object.entries(context?.named ?? {}).map(([name, { location }]) => [
-    name,
-    location,
-  ]);
+  const named = Object.entries(context?.named ?? {});
   const each = (flag: string, values: Readonly<Record<string, string>> = {}) =>
     Object.entries(values).map(([key, value]) => `--${flag}=${key}=${value}`);
   const file = dockerfile?.inline ? "-" : dockerfile?.location;
@@ -121,7 +118,7 @@ function definition(build: Build, secrets: readonly string[]): string[] {
     `--platform=${build.platform}`,
     ...(builder ? [`--builder=${builder}`] : []),
     ...(file ? [`--file=${file}`] : []),
-    ...each("build-context", Object.fromEntries(named) as Record<string, string>),
+    ...named.map(([name, { location }]) => `--build-context=${name}=${location}`),
     ...each("build-arg", build.buildArgs),
     ...each("label", build.labels),
     ...secrets.map(

@@ -1,7 +1,7 @@
 import { type At, type Checker, type Fields, isLater, noNul, under } from "../check";
 import { type Problem, show } from "../errors";
 import { pathProblem } from "../registry/kinds";
-import { isSameRegistry, parseReference, registryIn } from "../registry/reference";
+import { isHost, isSameRegistry, parseReference, registryIn } from "../registry/reference";
 
 /** Where the image lies, and who pushes it there. `placed`: somebody else says where. */
 export function checkRegistry(check: Checker, args: Fields, at: At, placed: boolean): void {
@@ -121,14 +121,6 @@ function checkAddress(check: Checker, address: unknown, path: string): boolean {
     `${show(address)} must be a host, without a scheme or a path`,
     `write "${host}"${also}`,
   );
-}
-
-/** A host by which a registry can be named in a reference. */
-function isHost(text: string): boolean {
-  const parsed = parseReference(`${text}/any`);
-  if (!parsed.ok || text.includes("/")) return false;
-  const { registry, repository } = parsed.reference;
-  return repository === (registry === "docker.io" ? "library/any" : "any");
 }
 
 function checkCredentials(check: Checker, fields: Fields, at: At): void {

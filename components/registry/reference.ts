@@ -113,11 +113,19 @@ export function registryHost(registry: string): string {
  */
 export function isSameRegistry(address: string, reference: string): boolean {
   const host = address.replace(/^https?:\/\/|\/.*$/g, "");
-  const [named, rest] = splitHost(`${host}/any`);
-  if (rest !== "any") return false;
-  return (
-    registryHost(named.toLowerCase()) === registryHost(registryIn(reference)?.toLowerCase() ?? "")
+  if (!isHost(host)) return false;
+  const [given, named] = [`${host}/any`, reference].map((text) =>
+    registryHost(registryIn(text)?.toLowerCase() ?? ""),
   );
+  return given === named;
+}
+
+/** A host by which a registry can be named in a reference. */
+export function isHost(text: string): boolean {
+  const parsed = parseReference(`${text}/any`);
+  if (!parsed.ok || text.includes("/")) return false;
+  const { registry, repository } = parsed.reference;
+  return repository === (registry === "docker.io" ? "library/any" : "any");
 }
 
 /** Docker Hub's key in Docker's config.json. */

@@ -30,9 +30,7 @@ export function warnOfVolumes(
   target: keyof typeof consequences,
   { volumes }: TargetImage,
   parent: pulumi.Resource | undefined,
-  mounts: readonly pulumi.Input<
-    readonly { readonly target: pulumi.Input<string> }[] | undefined
-  >[] = [],
+  mounts: readonly pulumi.Input<readonly { readonly target: pulumi.Input<string> }[] | undefined>[],
 ): void {
   const consequence = consequences[target](under(partPath(parent, target)));
   const looked = pulumi.all([volumes, pulumi.all([...mounts])]).apply(async ([declared, lists]) => {
